@@ -64,7 +64,8 @@ REPLACER = "replacer"
 class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not follow Presidio
     """Presidio recognizer that finds personal data of Taiwan by the rules of `zh_tw_pii`.
 
-    supported_entities (Optional[list[str]]): Presidio's names of the entities to report, see `NAMES`; default: all.
+    supported_entities (Optional[list[str]]): Entity types to report, by the names that Presidio uses, such as
+        "PHONE_NUMBER"; default: all.
     name (str): Name of this recognizer; Presidio writes it into the metadata of each result.
     supported_language (str): Language that it is registered for; the rules read texts of any language.
     pipeline (Language | str | None): A spaCy pipeline, or its folder or package. Its entities, such as persons, are

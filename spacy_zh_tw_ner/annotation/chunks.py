@@ -62,7 +62,7 @@ def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
 
 
 def parquet() -> ModuleType:
-    """Import `pyarrow.parquet`.
+    """Return the module `pyarrow.parquet`.
 
     RAISES (MissingExtraError): If pyarrow is not installed.
     """

@@ -146,7 +146,7 @@ class AnnotationTally:
     tokens: int = 0
 
     def add(self, other: "AnnotationTally") -> None:
-        """Add the counts of another tally."""
+        """Add the counts of another tally to this one."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 

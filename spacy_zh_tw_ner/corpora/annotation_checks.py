@@ -40,10 +40,10 @@ class Tally:
     conversions: Counter[str] = field(default_factory=Counter)
 
     def reject_record(self, origin: str, problem: str, seen: str, remedy: str) -> None:
-        """Count and list a record that is rejected as a whole.
+        """Count a record that is rejected as a whole, and add it to `rejects`.
 
         origin (str): File and line of the record.
-        problem (str): The reason.
+        problem (str): Why the record is rejected.
         seen (str): The beginning of the record as it is in the file.
         remedy (str): The correction to make.
         """

@@ -71,7 +71,11 @@ class LabelNames:
         return self._labels[number]
 
     def _descriptions(self) -> Iterator[Any]:
-        """Yield descriptions of features as parsed JSON: from the data file, its folder, and two parent folders."""
+        """Yield all descriptions in which the names may be, as parsed JSON.
+
+        A description may be in the data file itself, or in files such as `dataset_info.json` in its folder or in the
+        two folders above.
+        """
         if self.features is not None:
             yield self.features
         for folder in (self.path.parent, *list(self.path.absolute().parent.parents)[:2]):

@@ -107,7 +107,7 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
 
     plan (dict[Path, list[Path]]): Output file → its input files.
     report (Path): The file of rejects.
-    force (bool): Existing .spacy files may be replaced.
+    force (bool): Whether existing .spacy files may be replaced.
     RAISES (OutputError): If an output is also an input, or exists and may not be replaced.
     RAISES (CorpusError): If an output is a folder that contains other files than those of a `.spacy` folder.
     """

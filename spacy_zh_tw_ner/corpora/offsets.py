@@ -114,7 +114,8 @@ def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
     span (RawSpan): The span, with the offsets of its file.
     text (str): The text of its record.
     convention (Convention): How the offsets are counted.
-    RETURNS (Optional[Entity]): None if the span is outside of the text, empty, or cuts a character.
+    RETURNS (Optional[Entity]): The entity with offsets in code points and an exclusive end. None if the span is outside
+        of the text or empty, or if an end of it is inside a character.
     """
     starts = boundaries(text, convention.unit, convention.crlf_is_one)
     end = span.end + convention.inclusive
@@ -272,7 +273,8 @@ def _fit(span: RawSpan, text: str, convention: Convention) -> int:
     Tools write a line break as a space, or as a backslash and an n; browsers collapse white space and trim the edges.
     These differences are accepted, but an exact match in another convention is preferred.
 
-    RETURNS (int): EXACT, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space differs, or NO_FIT.
+    RETURNS (int): EXACT if both texts are equal, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space
+        differs, otherwise NO_FIT.
     """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:

@@ -38,7 +38,7 @@ def is_wordpiece(token: str) -> bool:
 
 
 def valid_tag(token: str, tag: str) -> str | None:
-    """Check the tag of a token.
+    """Return the tag of a token if it is a tag of a supported scheme.
 
     token (str): The token.
     tag (str): Its tag in the file.

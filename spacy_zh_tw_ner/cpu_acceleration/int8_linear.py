@@ -86,7 +86,7 @@ def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | Pl
 
 
 class PackedProduct:
-    """Multiplies inputs by int8 weights, which torch packs in the layout of one CPU engine.
+    """Multiplies inputs by int8 weights, which torch packs in the layout of a CPU engine: FBGEMM or oneDNN.
 
     The inputs must be between −1 and 1: `Int8Linear` divides each row by its largest absolute value beforehand.
 
@@ -105,7 +105,7 @@ class PackedProduct:
         self._levels = LARGEST if probe.has_vnni() else LARGEST // 2
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Multiply: (…, n_in) → (…, n_out)."""
+        """Return `inputs @ (weight * scale).T`, (…, n_out), after quantizing the inputs, (…, n_in), to 8 bits."""
         operators = self._operators
         if operators.multiply_scaled is None:  # engines without per-row scales: rows of one batch affect each other
             return cast(torch.Tensor, operators.multiply(inputs, self._packed, self._levels < LARGEST))
@@ -135,7 +135,7 @@ class PlainProduct:
         self._weight, self._scale = weight, scale
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Multiply: (…, n_in) → (…, n_out)."""
+        """Return `inputs @ (weight * scale).T`, (…, n_out), after quantizing the inputs, (…, n_in), to 8 bits."""
         return F.linear((inputs * LARGEST).round_(), self._weight.float()).mul_(self._scale / LARGEST)
 
     def parts(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -166,7 +166,7 @@ def sum_outer_products(left: FloatsT, right: FloatsT) -> FloatsT:
 def run_forward_backward(
     emissions: FloatsT, layout: Layout, transitions: Transitions, kernels: Kernels | None
 ) -> ForwardBackward:
-    """Run both recursions, and check each sequence for underflow.
+    """Run the forward and the backward recursion, and check each sequence for underflow.
 
     emissions (np.ndarray): (n_rows, n_tags), float32 or float64; everything is computed in this type.
     layout (Layout): Row indices of the batch.
@@ -195,7 +195,7 @@ def run_forward_backward(
 
 
 def _run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions together, one time step of all sequences at a time.
+    """Run the forward and the backward recursion together in numpy, one time step of all sequences at a time.
 
     potentials (np.ndarray): (n_rows, n_tags) φ.
     layout (Layout): Row indices of the batch.

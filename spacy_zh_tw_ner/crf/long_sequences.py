@@ -174,7 +174,7 @@ class LongSequence:
         return self._collect(collect)
 
     def _collect(self, function: Callable[[Iterator[tuple[int, Posterior]]], ResultT]) -> ResultT:
-        """Call a function with the posteriors of all chunks, and return its result.
+        """Call a function with an iterator over the first row and the posterior of each chunk, and return its result.
 
         If chunks underflow in float32, the function is called again, with forward variables that were computed in log
         space for these chunks.

@@ -237,7 +237,8 @@ def windows(lengths: Sequence[int]) -> list[Window]:
     A sequence of at most WINDOW + 2 · CONTEXT rows is one window, without context.
 
     lengths (Sequence[int]): Number of rows of each sequence.
-    RETURNS (list[Window]): The windows. Their row indices refer to the concatenated sequences.
+    RETURNS (list[Window]): For each window: its first row and end (exclusive), and the first row and end of its rows
+        that are not context. Rows are counted through the concatenated sequences.
     """
     found: list[Window] = []
     start = 0

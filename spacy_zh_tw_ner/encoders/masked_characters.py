@@ -37,7 +37,7 @@ def build_masked_characters_v1(
     weight (float): Weight of this loss relative to the main loss, both in nats per document.
     width (int): Width of the layer between the hidden state and the prediction.
     n_targets (int): Number of classes of the prediction; characters are hashed to classes.
-    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder; its hidden states are returned.
+    RETURNS (Model[list[Doc], list[Floats2d]]): An encoder whose output is the hidden states of `tok2vec`.
     """
     width_in = tok2vec.get_dim("nO")
     guess: GuessT = chain(Mish(width, width_in), Linear(n_targets, width))

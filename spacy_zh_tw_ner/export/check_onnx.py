@@ -75,8 +75,8 @@ def compare(
     nlp (Language): The pipeline, which tokenizes the texts.
     texts (Iterator[list[str]]): Batches of texts.
     transitions (Transitions): Transitions to decode the emissions of both models.
-    before (EmissionsT): Computes the emissions of documents with the first model.
-    after (EmissionsT): Computes them with the second model.
+    before (EmissionsT): Function that computes the emissions of documents with the first model.
+    after (EmissionsT): Function that computes the emissions of documents with the second model.
     RETURNS (ExportComparison): Differences between both models.
     """
     worst = largest = 0.0

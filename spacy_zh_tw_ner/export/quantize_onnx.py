@@ -194,7 +194,9 @@ class _Graph:
         self._add("Mul", [f"{output}_rows_float", f"{output}_rows_scale"], [output])
 
     def _quantize(self, name: str, *, axis: int, largest: int) -> tuple[str, str]:
-        """Quantize a weight matrix to int8, once, and add it and its scales to the weights of the graph.
+        """Quantize a weight matrix to int8, and add it and its scales to the weights of the graph.
+
+        If the matrix was quantized in an earlier call, nothing is added.
 
         name (str): Name of the matrix.
         axis (int): 0 for one scale per column, 1 for one scale per row.

@@ -96,7 +96,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
     """Build a backbone on torch's `meta` device.
 
     settings (BackboneSettings): Base model, adapters, quantization and memory settings.
-    n_layers (Optional[int]): Number of layers instead of that of the base model.
+    n_layers (Optional[int]): Number of layers to build; None for as many as the base model has.
     RETURNS (Backbone): The backbone. It is cached: a caller that changes it must undo the change.
     """
     config = config_of(settings.name, settings.revision)
@@ -130,9 +130,11 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
 
 
 def offloadable_bytes(backbone: Backbone) -> int:
-    """Return the bytes of frozen layers, less the largest one, if `memory.device_map` can offload them in training.
+    """Return how many bytes of frozen layers `memory.device_map` can keep off the GPU during training.
 
-    Without gradient checkpointing, the autograd graph keeps the weights of all layers on the GPU.
+    These are the frozen weights of all layers except the largest one: one layer has to fit into the GPU while it runs.
+    The result is 0 if the backbone has no `device_map` or adapters, or is quantized. It is also 0 without gradient
+    checkpointing, because then the autograd graph keeps the weights of all layers on the GPU.
     """
     settings = backbone.settings
     is_usable = settings.lora is not None and settings.quantization is None

@@ -33,8 +33,8 @@ class Recognizer(Protocol):
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without.
-            None instead of a sequence: no text has matches.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
+            matches. None instead of a sequence: no text has matches.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
         RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """

@@ -108,7 +108,7 @@ class Emitter:
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:
-        """Run the graph on the largest wordpiece id, to check its number of embeddings and of tags.
+        """Check the number of embeddings and of tags of the graph, by running it on the largest wordpiece id.
 
         RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """

@@ -32,8 +32,8 @@ def import_onnxruntime() -> ModuleType:
     """Import onnxruntime, an optional package, with telemetry disabled.
 
     Since version 1.31, onnxruntime sends events about sessions to its makers, and writes a file `.ses` into the folder
-    for temporary files, unless the environment variable TELEMETRY is set before the import. A value set by the user is
-    kept.
+    for temporary files, unless the environment variable ORT_DISABLE_TELEMETRY is set before the import. A value set by
+    the user is kept.
 
     RETURNS (ModuleType): The module.
     RAISES (ImportError): If onnxruntime is not installed.

@@ -40,8 +40,8 @@ class ExportedRecognizer:
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length. They are processed in batches of limited memory.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without.
-            None instead of a sequence: no text has matches.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
+            matches. None instead of a sequence: no text has matches.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
         RAISES (ZhTwNerError): If a text is not valid Unicode, or a match has a label that the model lacks.
         """

@@ -98,7 +98,8 @@ class Hints(NamedTuple):
     """Probable entities of a text, from a source other than the model, such as a gazetteer.
 
     places (tuple[Entity, ...]): The entities, with offsets in characters; they may overlap.
-    bonus (float): Log-odds that are added to the emission of the tag that a place gives to each of its tokens.
+    bonus (float): Number that is added to one emission of each token of these entities: the emission of the tag that
+        the token has in the entity. As emissions are logarithms, it raises the log-odds of the entity.
     override (bool): Whether all places become entities, whatever the model predicts.
     """
 

@@ -21,8 +21,8 @@ AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
 class CharCorpus:
     """Corpus reader that pairs each gold document with the same text, tokenized by the pipeline.
 
-    The tokens of the gold document may differ from those of the pipeline, because spaCy aligns both documents by
-    character. The norms of the tokens are those that the pipeline sets at inference.
+    The tokens of the gold document may differ from those of the pipeline: spaCy aligns both documents by character. The
+    norms of the tokens are those that the pipeline sets at inference.
 
     path (Path): A `.spacy` file, or a folder of several. One file at a time is in memory.
     limit (int): Largest number of documents; 0 for all.

@@ -26,8 +26,9 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
     resume (bool): Whether the run continues from the checkpoint in the folder.
     force (bool): Whether the run may replace another run in the folder.
     inputs (Iterable[Path]): Corpora and pipelines that the run reads, and must not overwrite.
-    RAISES (OutputError): If the folder is a file, holds another run and neither `resume` nor `force` is set, has no
-        checkpoint to resume from, or has files that this package did not write.
+    RAISES (OutputError): If the path is a file; if the folder holds another run, and neither `resume` nor `force` is
+        set; if `resume` is set, and the folder holds models but no checkpoint; or if a model or checkpoint in the
+        folder was not written by this package.
     """
     inputs = [path for path in inputs if path.exists()]
     if output.exists() and not output.is_dir():

@@ -72,7 +72,7 @@ def compute_posteriors(
 ) -> Manifest:
     """Compute the posterior of a teacher for all texts, or continue a pass that was interrupted.
 
-    The distribution is the calibrated one: scores are divided by the temperature of the recognizer, too.
+    The scores are divided by `temperature` and by the temperature of the recognizer, which calibrates them.
 
     teacher (Language): A pipeline with a recognizer; it may be an ensemble.
     texts (UnlabelledTexts): The texts.

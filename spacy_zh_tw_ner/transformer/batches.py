@@ -79,10 +79,10 @@ def make_micro_batches(
 
     cut (WindowedDocs): The documents, cut into windows.
     table (WordpieceTable): Holds the special wordpieces and the padding id of the tokenizer.
-    max_windows (Optional[int]): Most windows in a micro-batch.
-    max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED.
-    max_length (Optional[int]): Longest sequence that the model supports, in wordpieces; special wordpieces and padding
-        are included.
+    max_windows (Optional[int]): Most windows in a micro-batch; None for no limit.
+    max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED, the default.
+    max_length (Optional[int]): Longest sequence that the model supports, in wordpieces, special wordpieces and padding
+        included; None for no limit.
     RETURNS (list[MicroBatch]): Micro-batches on the CPU. The longest windows come first, so that memory runs out at
         once if they do not fit.
     """

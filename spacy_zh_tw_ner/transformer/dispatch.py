@@ -106,7 +106,7 @@ def require_trainable(model: nn.Module, name: str) -> None:
 
 
 def gpu_memory() -> dict[int | str, int]:
-    """Return the bytes that weights may take on each GPU, for quantized weights, which cannot be offloaded."""
+    """Return the bytes that quantized weights may take on each GPU. (They cannot be offloaded to main memory.)"""
     return {device: size for device, size in _memory(torch.device("cuda")).items() if isinstance(device, int)}
 
 

@@ -192,6 +192,7 @@ class MicroBatchRunner:
     ) -> frozenset[str] | None:
         """Add the gradient of one micro-batch to all parameters that are not in `done`.
 
+        gradient (torch.Tensor): (n_tokens, width) gradient of the hidden states of the whole batch.
         done (frozenset[str]): Names of parameters that already have this gradient.
         RETURNS (frozenset[str] | None): None if it succeeded. If memory ran out: the names of all parameters that have
             this gradient now, including those in `done`.
@@ -249,7 +250,7 @@ class MicroBatchRunner:
         return torch.zeros(n_tokens, self.backbone.width, device=self.device)
 
     def _attempt(self, run: Callable[[], T]) -> tuple[T] | None:
-        """Call `attempt` for `run`. If the setting `micro_batch` is null, raise out-of-memory errors instead."""
+        """Return `(run(),)`. If memory runs out, return None; but raise if the setting `micro_batch` is null."""
         if self.micro_batch is not None:
             return attempt(run)
         try:

@@ -26,7 +26,7 @@ def _require(ok: bool, setting: str, value: object, choices: object) -> None:
 def require_choice(setting: str, value: object, choices: tuple[str | None, ...]) -> None:
     """Check that the value of a setting is one of the choices.
 
-    RAISES (SettingError): If it is not.
+    RAISES (SettingError): If the value is none of the choices.
     """
     _require(value in choices, setting, value, ", ".join("null" if choice is None else choice for choice in choices))
 

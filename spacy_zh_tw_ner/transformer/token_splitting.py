@@ -110,7 +110,7 @@ class TokenSplitter:
         return found
 
     def _may_have_mark(self, word: str) -> bool:
-        """Return whether a word may be one wordpiece with a mark.
+        """Return whether a word may be one wordpiece with the mark "▁" before it.
 
         False for a word of one character that has no such wordpiece in the vocabulary. True for all other words.
         """
@@ -162,8 +162,8 @@ def without_prefix(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
     """Build a tokenizer with the same vocabulary that adds no mark or space before words.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer. It is not changed.
-    RETURNS (tokenizers.Tokenizer | None): None if `tokenizer` itself adds nothing before words, or if its normalizer or
-        pre-tokenizer is written in Python.
+    RETURNS (tokenizers.Tokenizer | None): The new tokenizer. None if `tokenizer` itself adds nothing before words, or
+        its normalizer or pre-tokenizer is written in Python.
     """
     from tokenizers import Tokenizer
 

@@ -2,8 +2,7 @@
 
 Sizes are in wordpieces. A window ends after a clause if a clause ends in its second half. Otherwise it is cut within a
 clause and overlaps with the next window. A token gets its hidden state from the window in which it has more context on
-both sides: it is one of that window's *own* tokens. See `tokenization.clause_cuts`. An example with size 8, overlap 2
-and one wordpiece per token:
+both sides: it is one of that window's *own* tokens. An example with size 8, overlap 2 and one wordpiece per token:
 
     tokens      國 立 臺 灣 。 大 安 區 的 國 立 臺 灣 大 學
     window 1    國 立 臺 灣 。                                  cut after a clause

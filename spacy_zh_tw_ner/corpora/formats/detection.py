@@ -53,7 +53,7 @@ class _Head:
 
     @property
     def content(self) -> list[str]:
-        """The lines without empty lines, comments and -DOCSTART- lines."""
+        """The lines at the beginning of the file, without empty lines, comments and -DOCSTART- lines."""
         return [line for line in self.lines if line.strip() and not is_comment(line) and line[:10] != DOCSTART]
 
 

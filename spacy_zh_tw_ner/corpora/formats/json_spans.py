@@ -150,8 +150,8 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     reading (Reading): `reject` receives the rejected objects.
-    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields its records; none if
-        the object is left out.
+    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields the records of the
+        object. It yields nothing for an object to leave out, and raises an error for one that it cannot parse.
     name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
     YIELDS (RawRecord): Records whose texts and labels are strings, and whose offsets are whole numbers.

@@ -177,7 +177,7 @@ def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
 
 
 def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:
-    """Return one record as a task.
+    """Return one record as a task of Label Studio in JSON.
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
