@@ -147,7 +147,7 @@ class PlainProduct:
 def _engine(name: str) -> Iterator[None]:
     """Context manager: choose the engine in whose layout torch packs weights.
 
-    The packed weights remember their engine, so products with them use it after the block, too.
+    Weights that were packed for an engine are multiplied by this engine, also after the block.
     """
     engines = torch.backends.quantized
     before, engines.engine = engines.engine, name

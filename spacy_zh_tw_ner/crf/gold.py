@@ -100,7 +100,7 @@ def _allowed(scores: FloatsT) -> FloatsT:
 class Gold:
     """Gold tags of a batch as index arrays, and whether each sequence is annotated.
 
-    The gold mask, from which it is made, has the tags that each row may have.
+    They are made from a gold mask, which says which tags each row may have.
 
     tags: (n_rows,) the gold tag of each row. If the mask allows several tags, the first of them.
     emissions: (n_rows,) index of the gold tag in the flattened emissions.

@@ -20,7 +20,10 @@ class CommandErrors:
         "{path} has no column {field!r} of strings. Its columns (with types): {columns}. Name a column of strings with "
         "--text-field."
     )
-    ZT525 = "{path} has a column {field!r} already. Choose another name for the entities with --entities-field."
+    ZT525 = (
+        "{path} has a column {field!r} already, so the entities cannot be written to a column of this name. Choose "
+        "another name with --entities-field."
+    )
     ZT526 = (
         "{path} changed while it was read (its size or modification time differs), so no output was written. Run the "
         "command again when the file is complete."

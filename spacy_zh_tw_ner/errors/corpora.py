@@ -15,7 +15,8 @@ class CorpusErrors:
     ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name the format with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
     ZT207 = (
-        "{path} holds no train split. Name files or folders so that they contain train, dev or test (found: {seen})."
+        "{path} holds no train split. Name its files or folders so that their names contain train, dev or test (found: "
+        "{seen})."
     )
     ZT208 = (
         "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}, so no .spacy file was "

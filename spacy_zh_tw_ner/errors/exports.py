@@ -63,7 +63,7 @@ class ExportErrors:
     )
     ZT548 = (
         "The weights of this pipeline are quantized to torch's int8, which ONNX does not support. Export the original "
-        "pipeline with --to int8."
+        "pipeline, from before its weights were quantized. With --to int8, the exported model is quantized."
     )
     ZT549 = (
         "The pipeline cannot be exported: its tokenizer is not CharTokenizer with single characters (got {seen}). "

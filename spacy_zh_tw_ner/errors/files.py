@@ -62,6 +62,6 @@ class FileErrors:
         "choose another output."
     )
     ZT731 = (
-        "{path} has no {checkpoint} from which --resume could continue, but already holds {found}. Replace these with "
-        "--force, or choose another output."
+        "{path} has no {checkpoint} from which --resume could continue, but already holds {found}. Replace the run in "
+        "{path} with --force, or choose another output."
     )

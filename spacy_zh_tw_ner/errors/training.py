@@ -139,8 +139,8 @@ class TrainingWarnings:
         '"Invalid Nan value"). Use `model-best`, which was saved before, or train again. Likely causes: {hints}.'
     )
     ZT922 = (
-        "The pipeline found no entity in the last {n} evaluations, up to step {step}: every token is O. Likely causes: "
-        "{hints}."
+        "The pipeline found no entity in the last {n} evaluations, up to step {step}: it predicts the tag O (outside "
+        "of entities) for every token. Likely causes: {hints}."
     )
     ZT923 = (
         "F was 0 in the last {n} evaluations, up to step {step}, although entities are found and the loss falls "

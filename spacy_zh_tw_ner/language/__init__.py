@@ -64,8 +64,8 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     ) -> "TraditionalChinese":
         """Build a pipeline as spaCy does. Settings that the config lacks get their default values.
 
-        They do so even with `auto_fill=False`, which `spacy debug config`, `debug data` and `debug model` use: without
-        this, these commands would reject the short configs of this package.
+        Missing settings are filled even with `auto_fill=False`, which `spacy debug config`, `debug data` and
+        `debug model` use. Otherwise these commands would reject the short configs of this package.
         """
         default = cls.default_config
         is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)

@@ -74,7 +74,8 @@ class WordIndex(Generic[ValueT]):
         """Find all occurrences of words, except inside a sequence of Latin letters or digits, such as AI in "Haiti".
 
         text (str): The text.
-        YIELDS (tuple[int, int, ValueT]): Start, end (exclusive) and value, sorted by start, then length."""
+        YIELDS (tuple[int, int, ValueT]): Start, end (exclusive) and value, sorted by start, then length.
+        """
         for start, end, value in self.find(text):
             # Only a word that begins or ends with an ASCII character can be inside such a sequence.
             if not (text[start].isascii() or text[end - 1].isascii()) or not _cuts_latin_word(text, start, end):

@@ -97,7 +97,8 @@ def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
 
     Disabled components are searched, too, because spaCy disables sourced components during initialization.
 
-    RAISES (PipelineError): If there is no such recognizer."""
+    RAISES (PipelineError): If there is no such recognizer.
+    """
     for candidate, component in nlp.components:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component

@@ -62,7 +62,7 @@ def pack(
 ) -> Parts:
     """Convert a backbone and its tokenizer to a dictionary of parts that msgpack can store. Neither is changed.
 
-    save (str): "full", "adapter" or "merged"; the beginning of this file describes them.
+    save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None
         keeps them as they are.
     RETURNS (dict): Strings, bytes and numbers by name.
@@ -191,7 +191,7 @@ def merge(
 def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> int:
     """Return the number of bytes of the weights that `pack` would return.
 
-    save (str): "full", "adapter" or "merged"; the beginning of this file describes them.
+    save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; or None.
     RAISES (ValueError): For another `save` or `save_dtype`, or for "adapter" if there are no adapters.
     """
@@ -213,7 +213,7 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
 def require_packable(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> None:
     """Check before training that a backbone can be saved.
 
-    save (str): "full", "adapter" or "merged"; the beginning of this file describes them.
+    save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; or None.
     RAISES (ValueError): If the weights are too large for msgpack, for another `save` or `save_dtype`, or for "adapter"
         if there are no adapters.
