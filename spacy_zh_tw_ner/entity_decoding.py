@@ -90,7 +90,7 @@ class EntityDecoder:
     transitions (Transitions): Constrained transition scores, not divided by the temperature.
     temperature (float): Temperature (temperature scaling), by which all scores are divided.
     min_score (float): If 0, the entities are those of the best path. Otherwise all spans with at least this probability
-        are candidates, on the best path or not; among overlapping ones, those with the largest Σ (score − min_score)
+        are candidates, on the best path or not. Of overlapping candidates, those with the largest Σ (score − min_score)
         are chosen.
     """
 

@@ -106,7 +106,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
         """Find personal data in a text.
 
         text (str): The text.
-        entities (Optional[Sequence[str]]): Entity names to report; default: all supported ones.
+        entities (Optional[Sequence[str]]): Entity types to report, by the names of Presidio; None for all.
         nlp_artifacts (Any): Not used: the rules need no tokens, and `pipeline` has its own tokenizer.
         RETURNS (list[RecognizerResult]): In the order of the text, without overlaps. The name of the rule is in
             `analysis_explanation.pattern_name`.

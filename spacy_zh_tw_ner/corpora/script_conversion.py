@@ -102,9 +102,9 @@ class ScriptDecision:
     The texts at the beginning of a file decide whether the file is Simplified or Traditional. If none of their
     characters belongs to only one script, the beginnings of the earlier files decide.
 
-    In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many as Simplified
-    ones. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified characters, and `CLEARLY`
-    times as many as Traditional ones.
+    In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many of them as
+    Simplified characters. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified
+    characters, and at least `CLEARLY` times as many of them as Traditional characters.
     """
 
     def __init__(self) -> None:

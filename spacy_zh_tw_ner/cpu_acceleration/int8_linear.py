@@ -1,8 +1,8 @@
 """Linear layers for CPUs with weights in 8 bits. Inputs are quantized to 8 bits in each call; sums have 32 bits.
 
 A weight has one scale per row ("per channel"), so that rows of small numbers keep their precision next to rows of large
-ones. Inputs also have one scale per row. torch itself uses one scale for all inputs of a batch. With that, the other
-texts of the batch would change the hidden states of a text in the third digit. Scales per row take a tenth longer.
+ones. Inputs also have one scale per row. torch itself uses one scale for all inputs of a batch, so that the other texts
+of the batch change the hidden states of a text in the third digit. Scales per row take a tenth longer.
 
 The matrix products are operators of torch (`quantized::linear_…`). The table has the speed of a BERT of 12 layers and
 width 768 with random weights, relative to float32 by MKL, with 8 × 128 wordpieces, one thread of an AMD EPYC with VNNI,
@@ -14,9 +14,9 @@ torch 2.13:
     torchao         1.9     without a compiler, it quantizes and multiplies in separate steps
     bfloat16        1.9     on CPUs that support it: `memory.precision = "bf16"`
 
-`torch.ao.quantization.quantize_dynamic` builds layers that use the first two. This module calls the same operators
-directly, because the layers of torch cannot be saved as safetensors, and can be built from float32 layers only. They
-also quantize inputs to 7 bits on all CPUs, although only CPUs without VNNI need that; it doubles the error.
+`torch.ao.quantization.quantize_dynamic` builds layers that use FBGEMM or oneDNN. This module calls the same operators
+directly, because those layers cannot be saved as safetensors, and can be built from float32 layers only. They also
+quantize inputs to 7 bits on all CPUs, although only CPUs without VNNI need that; 7 bits double the error.
 """
 
 import warnings

@@ -214,7 +214,7 @@ def _add_smoothing(
         log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
         gradient(ε) = expected counts − (1 − ε) · observed counts − ε · expected counts under u.
 
-    u is computed by a CRF whose emissions and transitions are 0, except forbidden ones. Smoothing the tag of each token
+    u is computed by a CRF whose scores are 0, except those of forbidden tags and transitions. Smoothing each tag
     separately would be wrong: in general, no distribution over legal paths has such marginals. Only sequences with a
     gold tag for every token are smoothed.
 

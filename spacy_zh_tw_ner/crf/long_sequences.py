@@ -212,8 +212,8 @@ class LongSequence:
     def _border_array(self) -> FloatsT:
         """Allocate an array (n_chunks + 1, n_tags) for the values at the first row of each chunk.
 
-        It is one array because many small ones, allocated between large arrays, would keep the heap from shrinking when
-        the large arrays are freed.
+        One array is used for all chunks, because many small arrays, allocated between large arrays, would keep the heap
+        from shrinking when the large arrays are freed.
         """
         return np.empty((len(self._firsts) + 1, len(self._transitions.start)), np.float32)
 

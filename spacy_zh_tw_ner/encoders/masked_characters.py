@@ -62,7 +62,8 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
     """Yield the hidden states of a long document in chunks. No character is masked.
 
-    This is the layer's hook `encode_chunks`, which calls the one of the wrapped encoder. None if that has none.
+    This is the layer's hook `encode_chunks`, which calls the hook of the wrapped encoder. None if that encoder has no
+    such hook.
     """
     return long_documents.encode_chunks(model.layers[0], doc)
 

@@ -93,8 +93,8 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
     """Derive a config that trains an existing pipeline further.
 
     Components, weights and tokenizer come from the pipeline. Batcher, optimizer and corpora come from the training
-    config of the pipeline. If the pipeline was not trained with one, such as a converted checkpoint, they come from a
-    config of this package. New labels of the training corpus are added.
+    config of the pipeline. A converted checkpoint has no training config; then batcher, optimizer and corpora come from
+    a config of this package. New labels of the training corpus are added.
 
     name (str): Folder or package name of the pipeline, for the setting `source` of the components.
     folder (Path): The folder that contains the files of the pipeline.

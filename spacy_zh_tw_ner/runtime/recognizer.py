@@ -53,7 +53,7 @@ class ExportedRecognizer:
         code_points(text)
 
     def _recognize(self, texts: Sequence[tuple[str, Hints | None]]) -> list[tuple[Found, ...]]:
-        """Recognize the entities of a batch: short texts together, long ones in chunks."""
+        """Recognize the entities of a batch of texts. Short texts are processed together, and long texts in chunks."""
         tokenized = [read_characters(text, self._exported) for text, _ in texts]
         short = iter(self._emitter([characters for characters in tokenized if not _is_long(characters)]))
         return [
@@ -158,7 +158,7 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[En
 
 
 def _without_overlap(places: list[Entity]) -> set[Entity]:
-    """Return matches that do not overlap: of overlapping ones the longest is kept, of equally long ones the first."""
+    """Return matches that do not overlap: the longest of overlapping matches, or the first of equally long matches."""
     kept: set[Entity] = set()
     taken: set[int] = set()
     for place in sorted(places, key=lambda place: (place.start - place.end, place.start)):

@@ -212,7 +212,7 @@ class ScriptConverter:
 
 @cache
 def load_opencc(script: str) -> Any:
-    """Load an OpenCC configuration, which takes a quarter of a second. Loaded ones are cached.
+    """Load an OpenCC configuration, which takes a quarter of a second. Loaded configurations are cached.
 
     script (str): Name of the configuration, such as "s2tw".
     RETURNS (opencc.OpenCC): The converter.

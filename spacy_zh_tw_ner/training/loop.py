@@ -273,7 +273,7 @@ def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: 
 
 
 def _exchange_random(state: RandomT) -> RandomT:
-    """Set the states of Python's and numpy's random number generators, and return the previous ones."""
+    """Set the states of Python's and numpy's random number generators, and return their previous states."""
     before = (random.getstate(), np.random.get_state())
     random.setstate(state[0])
     np.random.set_state(state[1])

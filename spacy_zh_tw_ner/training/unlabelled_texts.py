@@ -1,4 +1,4 @@
-"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, one at a time, and cut long ones."""
+"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, one at a time, and cut long texts."""
 
 import errno
 import os

@@ -72,7 +72,7 @@ class Backbone(nn.Module):
 
     @property
     def max_length(self) -> int | None:
-        """Largest number of wordpieces in a sequence, special ones included; None if there is no limit."""
+        """Largest number of wordpieces in a sequence, special wordpieces included; None if there is no limit."""
         config = self.model.config
         limit = getattr(config, "max_position_embeddings", None)
         if limit is None:

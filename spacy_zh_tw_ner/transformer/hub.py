@@ -166,8 +166,8 @@ def _build(name: str, config: "PretrainedConfig", attn_implementation: str | Non
 class _NothingAllocated(TorchFunctionMode):
     """Mode in which `torch.empty`, `torch.zeros` and `torch.ones` create tensors on the meta device.
 
-    It replaces two slower ways. In the context `torch.device("meta")`, the first call of `torch.arange` takes half a
-    second. `accelerate.init_empty_weights` allocates each parameter before it moves it to the meta device.
+    Two other ways to do this are slower: in the context `torch.device("meta")`, the first call of `torch.arange` takes
+    half a second; `accelerate.init_empty_weights` allocates each parameter before it moves it to the meta device.
     """
 
     def __torch_function__(

@@ -26,7 +26,8 @@ def build_token_encoder(
 ) -> Tok2VecT:
     """Build the encoder that the architectures TransformerModel.v1 and Tok2VecTransformer.v1 contain.
 
-    settings (BackboneSettings): The base model and its settings. It is loaded when the model is initialized.
+    settings (BackboneSettings): The base model and its settings. The base model is loaded when the thinc model is
+        initialized.
     get_spans (Callable): Cuts documents into spans. If a token is in several spans, its vector comes from the span in
         which it has more context on both sides.
     save (str): Weights to save: "full" for the base model and the adapters, "adapter" for the adapters only, or

@@ -137,7 +137,7 @@ def unpack(
     name (str | None): Id or folder of the base model, if only adapters were saved; None for the saved name.
     revision (str | None): Branch, tag or commit of the base model; None for the saved revision or, if `name` differs
         from the saved name, for the newest one.
-    memory (MemorySettings | None): Memory settings, for example with another precision; None for the saved ones.
+    memory (MemorySettings | None): Memory settings, for example with another precision; None for the saved settings.
     device (str | torch.device): The device of the weights.
     RETURNS (tuple[Backbone, PreTrainedTokenizerBase]): The backbone in evaluation mode, and its tokenizer.
     RAISES (ValueError): If the parts have another format; if the base model of saved adapters is missing, or is not the

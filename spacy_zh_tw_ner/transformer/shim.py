@@ -120,7 +120,7 @@ class BackboneShim(Shim):
     def use_lookup(self, lookup: int) -> None:
         """Split tokens into wordpieces by the rules of an earlier version.
 
-        lookup (int): Version of the rules: 1 for those of version 0.1 of this package, 2 for the present ones.
+        lookup (int): Version of the rules: 1 for the rules of version 0.1 of this package, 2 for the present rules.
         """
         if lookup != self.backbone.settings.lookup:
             self.backbone.settings = replace(self.backbone.settings, lookup=lookup)

@@ -33,7 +33,7 @@ SpanGetterT: TypeAlias = Callable[[Iterable[Doc]], list[list[Span]]]
 class ClauseWindows:
     """Span getter that cuts documents after clauses.
 
-    size: Most wordpieces in a window, without special ones.
+    size: Largest number of wordpieces in a window, without special wordpieces.
     overlap: Number of wordpieces that a window has as context where it is cut within a clause; at most a quarter of
         the size.
     """
@@ -65,7 +65,7 @@ class ClauseWindows:
 def create_clause_windows_v1(size: int = 254, overlap: int = 16) -> ClauseWindows:
     """Registered as `spacy-zh-tw-ner.clause_windows.v1`: cut documents into windows after clauses.
 
-    size (int): Most wordpieces in a window, without special ones.
+    size (int): Largest number of wordpieces in a window, without special wordpieces.
     overlap (int): Number of wordpieces that a window has as context where it is cut within a clause; at most a quarter
         of the size.
     RETURNS (Callable[[Iterable[Doc]], list[list[Span]]]): The `get_spans` of a Transformer.

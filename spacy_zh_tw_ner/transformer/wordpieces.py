@@ -58,12 +58,13 @@ _EMPTY = _Table(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.in
 class WordpieceTable:
     """Cache of the wordpieces that a model's tokenizer splits single tokens into.
 
-    Threads may share one: the table is never changed, only replaced.
+    Several threads may share an instance: its arrays are replaced as a whole, and never changed in place.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    max_wordpieces (int): Most wordpieces of one token. Further ones, as of a long word in Latin letters, are dropped.
-    lookup (int): Version of the rules by which tokens are split: 1 for those of version 0.1 of this package, 2 for the
-        present ones.
+    max_wordpieces (int): Largest number of wordpieces of one token. Further wordpieces of a token, such as a long word
+        in Latin letters, are dropped.
+    lookup (int): Version of the rules by which tokens are split: 1 for the rules of version 0.1 of this package, 2 for
+        the present rules.
     RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 
