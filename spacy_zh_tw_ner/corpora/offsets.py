@@ -42,7 +42,7 @@ class RawSpan(NamedTuple):
 
 @dataclass
 class RawRecord:
-    """A record whose spans have the offsets of the file; `resolve_offsets` converts it to a `Record`."""
+    """A text and its spans with the offsets of the file. `resolve_offsets` converts it to a `Record`."""
 
     text: str
     spans: list[RawSpan]

@@ -31,7 +31,7 @@ NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 
 class CheckpointCounts(NamedTuple):
-    """Counts of a checkpoint that was written: wordpieces of the vocabulary, and weights of the encoder."""
+    """Number of wordpieces, and number of weights, of a checkpoint that was written."""
 
     wordpieces: int
     weights: int

@@ -33,7 +33,7 @@ CHARACTERS = "國立臺灣大學位於臺北市"  # any that a tokenizer for Chi
 
 
 class Classifier(NamedTuple):
-    """Linear classifier of a token classification checkpoint."""
+    """Tags, weights and bias of the linear classifier of a token classification checkpoint."""
 
     labels: list[str]  # tags of the checkpoint, such as "B-ORG"
     weight: torch.Tensor  # (n_labels, width)

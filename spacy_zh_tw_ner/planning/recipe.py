@@ -18,7 +18,7 @@ BERT_SPECIAL = 2  # special wordpieces of a window: [CLS] and [SEP]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Model, batch and optimizer of a training step."""
+    """Settings that determine the memory of a training step: base model, batch, window length, optimizer and labels."""
 
     settings: BackboneSettings  # of the base model
     section: str  # path of the model in the config

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Recognizer(Protocol):
-    """Recognize the entities of texts. No part of a text stays in memory afterwards."""
+    """Interface of recognizers, which find the entities of texts. No part of a text stays in memory afterwards."""
 
     labels: tuple[str, ...]  # labels that an entity may have
     evidence_labels: tuple[str, ...]  # labels for which gazetteer matches can be evidence

@@ -32,7 +32,7 @@ _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
 class Characters(NamedTuple):
-    """Tokens of a text, each one character long, and their wordpieces."""
+    """Tokens of a text, each one character long: their offsets and wordpieces, and which of them end a clause."""
 
     offsets: IndicesT  # (n_tokens,) offset of each token in the text
     ids: IndicesT  # (n_wordpieces,) wordpiece ids of all tokens
@@ -92,7 +92,7 @@ class _TextWindow(NamedTuple):
 
 
 class Emitter:
-    """Compute the emissions of texts with ONNX Runtime.
+    """Computes the emissions of texts with ONNX Runtime.
 
     folder (Path): Folder of the exported model.
     exported (Exported): Settings and wordpieces of the model.

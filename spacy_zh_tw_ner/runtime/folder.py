@@ -35,7 +35,7 @@ GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 
 
 class Exported(NamedTuple):
-    """Settings and wordpieces of an exported model."""
+    """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF."""
 
     ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
     counts: npt.NDArray[np.int32]  # (0x110000,) number of wordpieces of each code point

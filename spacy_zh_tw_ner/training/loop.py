@@ -81,7 +81,7 @@ class BatchStream:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Pipeline and resolved objects of the [training] section that a training step uses."""
+    """Pipeline, optimizer, settings of [training], evaluation function, and names of frozen components of a run."""
 
     nlp: Language
     optimizer: Optimizer

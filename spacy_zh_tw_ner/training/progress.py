@@ -12,7 +12,7 @@ from ..atomic_writes import write_whole
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """State of a training run at one evaluation; one line of `progress.jsonl`."""
+    """Step, scores, losses, learning rates, speed and memory at one evaluation of a run: a line of `progress.jsonl`."""
 
     step: int  # counted from 0, as in spaCy
     epoch: int  # counted from 0, as in spaCy

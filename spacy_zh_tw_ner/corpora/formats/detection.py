@@ -43,7 +43,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """Beginning of a file, from which its format is detected."""
+    """The first lines, JSON objects or Parquet rows of a file, from which its format is detected."""
 
     path: Path
     lines: list[str]  # the first lines; empty for a JSON array or Parquet
