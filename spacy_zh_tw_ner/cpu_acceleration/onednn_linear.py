@@ -69,7 +69,7 @@ def padded_rows(n_rows: int) -> int:
 
 
 class _Product(torch.autograd.Function):
-    """Autograd function of `multiply`, with its backward pass."""
+    """The function `multiply` as an autograd function, with its backward pass. It is used if a gradient is needed."""
 
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

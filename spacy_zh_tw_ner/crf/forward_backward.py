@@ -21,8 +21,8 @@ recursion is the forward recursion from the last token to the first with ψ tran
 
 **Underflow.** Values below 1.2e-38, the smallest normal float32, become 0. α and β are at most 1, so a probability
 loses at most n_tags² × 1.2e-38 / o. A sequence is *stable* if o, and o times the scales, are above `UNDERFLOW_BOUND`
-at every token. The others (emissions of ±1e4, constraints that contradict the emissions) are recomputed by `reference`,
-in float64 log space.
+at every token. All other sequences (emissions of ±1e4, constraints that contradict the emissions) are recomputed by
+`reference`, in float64 log space.
 """
 
 from dataclasses import dataclass

@@ -26,8 +26,8 @@ __all__ = ["NO_SPANS", "PartialSpans", "Segment", "choose", "extend_spans", "pro
 class PartialSpans(NamedTuple):
     """Spans that have the tag `inner` at the first row of a chunk, and so begin in an earlier chunk.
 
-    ends: (n,) row after the last row of each span. kinds: (n,) its kind (label). log_p: (n,) float64 log probability of
-    the part of the span from the first row of the chunk on.
+    ends: (n,) row after the last row of each span. kinds: (n,) kind (label) of each span. log_p: (n,) float64 log
+    probability of the part of each span that begins at the first row of the chunk.
     """
 
     ends: IntsT

@@ -133,7 +133,7 @@ def offloadable_bytes(backbone: Backbone) -> int:
     """Return how many bytes of frozen layers `memory.device_map` can keep off the GPU during training.
 
     These are the frozen weights of all layers except the largest one: one layer has to fit into the GPU while it runs.
-    The result is 0 if the backbone has no `device_map` or adapters, or is quantized. It is also 0 without gradient
+    The result is 0 if the backbone has no `device_map`, has no adapters, or is quantized. It is also 0 without gradient
     checkpointing, because then the autograd graph keeps the weights of all layers on the GPU.
     """
     settings = backbone.settings

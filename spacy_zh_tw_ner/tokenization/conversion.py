@@ -205,7 +205,10 @@ class ScriptConverter:
         return "".join(chars)
 
     def _alone(self, char: str) -> str:
-        """Convert a character without its context; return exceptions, and characters with longer conversions, as is."""
+        """Convert a character without its context.
+
+        A character that is an exception, or whose conversion is longer than one character, is returned unchanged.
+        """
         converted = self._converter.alone(char)
         return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char
 

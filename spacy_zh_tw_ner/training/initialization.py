@@ -49,7 +49,8 @@ def create_start_from_v1(pipeline: str | None = None, component: str | None = No
 
     pipeline (Optional[str]): Folder or package of the trained pipeline; None starts from random weights.
     component (Optional[str]): Name of the recognizer in both pipelines, if there are several.
-    RETURNS (Callable[[Language], None]): The callback. It raises the errors of `copy_encoder`.
+    RETURNS (Callable[[Language], None]): The callback. It raises a PipelineMismatchError if the tokenizers or encoders
+        of both pipelines differ, and a PipelineError if a pipeline has no recognizer with its own encoder.
     """
 
     def start_from(nlp: Language) -> None:

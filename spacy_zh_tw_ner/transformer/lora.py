@@ -76,7 +76,7 @@ def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
 
     model (nn.Module): A model with adapters, frozen or not.
     bias (str): Biases that are trained, from `LoraSettings`: "none", "all", or "lora_only" (of layers with adapters).
-    RETURNS (dict[str, torch.Tensor]): Weights by name, as returned by `plain_name`.
+    RETURNS (dict[str, torch.Tensor]): Weights by name. The names are the results of `plain_name`.
     """
     return {
         plain_name(name): parameter.detach()

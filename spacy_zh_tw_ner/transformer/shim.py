@@ -111,7 +111,7 @@ class BackboneShim(Shim):
         self.hold(backbone, tokenizer)
 
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
-        """Replace the backbone, and reset the optimizer and the scale of gradients."""
+        """Replace the backbone and the tokenizer, and reset the optimizer and the gradient scaler for fp16."""
         self._model = backbone
         self._table = WordpieceTable(tokenizer, self.max_wordpieces, backbone.settings.lookup)
         self._runner = MicroBatchRunner(backbone, self._scale)

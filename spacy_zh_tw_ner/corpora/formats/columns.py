@@ -68,7 +68,7 @@ def is_comment(line: str, column: int | None = None) -> bool:
     the token "#". The second case does not apply if a cell is "=", as in the comment `# text = …`.
 
     line (str): The line.
-    column (Optional[int]): Index of the column of the tags; None if it is unknown, for the last column.
+    column (Optional[int]): Index of the column of the tags. None if it is unknown; then the last column is used.
     """
     if not line.startswith("#"):
         return False
