@@ -17,15 +17,18 @@ COMMON_SURNAMES = _characters(
     陳林黃張李王吳劉蔡楊許鄭謝洪郭邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游詹彭胡施沈余盧梁趙顏柯翁魏
     孫戴范方宋鄧杜傅侯曹薛丁卓阮馬董温溫唐藍石蔣田康鄒白涂尤巫韓龔嚴袁鐘黎金陸姚倪馮連錢歐邵湯汪任童
     柳古姜夏俞紀章程孔賀秦雷伍常樊龍史萬粘甘車項包裘仇費韋聶單談苗饒屈邊柴塗季駱凌申尹冉沙褚辛池官管
-    毛易殷武齊賈佘晏解聞喻華鄔甯寧梅霍闕闞幸穆鮑關盛龐郝左魯燕
+    毛易殷武齊賈佘晏解聞喻華鄔甯寧梅霍闕闞幸穆鮑關盛龐郝左魯燕刁屠閔苻鄢奚酆卞臧茅祁繆嵇荀甄靳邴隗宓
+    郗欒郜薊邰藺胥莘翟譚逄姬酈郤璩濮扈郟瞿閻茹宦庾耿匡夔晁訾鞠蒯荊竺逯桓岑房宣樓婁虞崔邢
     """
 )
-# Surnames whose characters are usually words, such as 時 and 於, and very rare ones
+# The others of the Hundred Family Surnames (百家姓), whose characters are often words, such as 時 and 於. Those that
+# are nearly always words, such as 能, are left out.
 RARE_SURNAMES = _characters(
     """
-    厲蒲查蓋卜狄覃藺喬屠焦柏瞿符鄂糜牧戚岑廉滿匡裴蒙茅熊舒郗郎芮羿儲靳井段富烏隗山谷宓蓬全班仰仲伊宮
-    寇廣祿東殳沃夔厙刑蔚計花祖時於應裔養虎區利明昌向文安尚曲戎成曷牛師年衛岳水皮危宗宣巴平干幽弓弘惠
-    房揭支昝晁景曠束來樂樓權步浦湛溥滑滕
+    厲蒲查蓋卜狄覃喬焦柏符鄂糜牧戚廉滿裴蒙熊舒郎芮羿儲井段富烏山谷蓬班仰仲伊宮寇廣祿殳沃厙刑蔚計花祖
+    時於應裔養虎區利明昌向文尚曲戎成曷牛師年衛岳皮危宗巴干幽弓弘惠揭支昝景曠束來樂權步浦湛溥滑滕陶竇
+    雲葛鳳畢于顧孟禹米貝伏祝席麻強路莫賁郁杭諸吉鈕榮羊麴封汲松秋暴鈄司韶薄印宿懷索咸籍陰鬱蒼雙黨貢勞
+    扶堵宰雍桑桂壽冀農慕習艾魚容慎戈暨居衡都隆鞏勾敖融冷毋乜豐巢紅益
     """
 )
 # Surnames of two characters, and pairs of surnames
@@ -58,6 +61,7 @@ PERSON_FIELDS = _words(
     導師 主席 紀錄 記錄 調解委員 工地主任 客戶 旅客 乘客 房客 房東 住戶 民眾 失主 友人 同事
     經辦 覆核 業務員 出席 列席 選任 外號 綽號 暱稱 簽名 簽章 胞弟 胞兄 胞姐 胞姊 胞妹 長子
     次子 長女 次女 女兒 兒子 案父 案母 父 母 夫 妻 子 女 Name NAME Attn ATTN
+    飼主 司機 老闆 衛教師 登記人 債務人 債權人 住民 對造 筆名 旁白 書記官 幹事 窗口 Dear Hi Hello
     """
 )
 # Words in the header of a column of names
@@ -83,6 +87,8 @@ ORGANIZATIONS = _words(
     交通組 中心 海產 通訊行 文具行 器材行 印刷社 烘焙坊 工作坊 書店 產險 試驗室 實驗室 自救會
     分駐所 衛生所 業務組 管理處 營運處 高級中學 停車場 牙醫 耳鼻喉科 人力 購物 工程顧問 顧問
     工程 防水 保險署 保險局 水利局 環保局 教育局 公所 政府 國際
+    計程車隊 車隊 合作社 看守所 監獄 書屋 企業行 五金行 五金 早餐店 早餐 便當 咖啡 健身 生醫 生技 產業署
+    署 航空 客運 旅行社
     """
 )
 # Organizations that are known by a short name
@@ -90,7 +96,10 @@ KNOWN_ORGANIZATIONS = _words(
     """
     消基會 聯徵中心 健保署 勞保局 土銀 合庫 台新 臺新 中信 玉山 永豐 安泰 彰銀 華銀 一銀 兆豐
     國泰世華 台北富邦 北富銀 凱基 元大 遠東商銀 台企銀 陽信 新光 聯邦 星展 上海商銀 黑貓 宅急便
+    台電 中油 台水 合作金庫 中華郵政
     """
 )
+# Endings of branches, after the name of an organization
+BRANCHES = _words("店 廠 院區 分店 分部 分院")
 # The name of an organization begins after these characters.
 BEFORE_ORGANIZATIONS = _characters("在洽至由與跟向請係自於是找給的為致說去從將被讓叫任到")

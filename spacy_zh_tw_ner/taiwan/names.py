@@ -12,6 +12,7 @@ from .findings import Finding
 from .name_words import (
     BEFORE_NICKNAMES,
     BEFORE_ORGANIZATIONS,
+    BRANCHES,
     COMMON_SURNAMES,
     COMPOUND_SURNAMES,
     KNOWN_ORGANIZATIONS,
@@ -63,6 +64,10 @@ LIST = re.compile(rf"{BLANK}?[、,&]{BLANK}?({WHOLE})")
 PATTERNS = (
     # 被告費聖凱應給付, 警員戴立言協助, 英文姓名HSU, YA-CHI
     ("words", rf"{_any(PERSON_FIELDS + TITLES)}[是為:]?({GIVEN})|姓名({LATIN})"),
+    # 我爸施進發
+    ("words", rf"我(?:爸爸?|媽媽?|妹妹?|弟弟?|哥哥?|姐姐?|姊姊?|先生|太太|老公|老婆)({COMMON}{H}{{1,2}})"),
+    # A passenger: MA CHEN/HSIUMAN
+    ("words", r"(?<![A-Za-z/])([A-Z]{2,15}(?: [A-Z]{2,15})?/[A-Z]{2,20})(?![A-Za-z/])"),
     # 湯維倫】您好, 王小明 敬上, 王小明女
     ("words", rf"({COMMON}{H}{{1,2}})(?=[】)]?{BLANK}?(?:女|男|您好|你好|敬上|敬啟|鈞鑒|鈞啟))"),
     # 敝姓單, 邊姓女子
@@ -79,6 +84,8 @@ PATTERNS = (
     # 阿榮伯, 工讀生小庭, and alone between other characters: 老K, 小馬, 倪爸
     ("words", rf"(阿{H}[{RELATIVES}])|{_any(BEFORE_NICKNAMES)}([阿小老]{H})"),
     ("words", rf"{NOT_H}(?<![A-Za-z])([阿小老](?:{H}|[A-Z])|[{COMMON_SURNAMES}][{RELATIVES}]){NO_H}(?![A-Za-z])"),
+    ("words", rf"{NOT_H}((?![大小老學表堂帥公]){H}[哥姐姊]){NO_H}"),
+    ("speaker", r"(?m)^([^\s\d:]{1,6}[爸媽]):"),
     # 、嚴以柔　, 督固．瓦旦
     ("alone", rf"{NOT_H}({COMMON}{H}{{2}}|{_any(COMPOUND_SURNAMES)}{H}|{H}{{1,4}}{DOT}{H}{{1,4}}){NO_H}"),
     # The author of a post: fish43 (小魚)
@@ -96,7 +103,10 @@ PATTERNS = (
 COMPILED = tuple((rule, re.compile(pattern)) for rule, pattern in PATTERNS)
 COLUMN, CELL = re.compile(_any(PERSON_COLUMNS)), re.compile(WHOLE)
 ENDING, KNOWN = re.compile(_any(ORGANIZATIONS)), re.compile(_any(KNOWN_ORGANIZATIONS))
-BRANCH = re.compile(rf"{H}{{0,6}}?{_any(ORGANIZATIONS)}")  # 員林分行, after 臺灣銀行
+BRANCH = re.compile(rf"{H}{{0,6}}?{_any(ORGANIZATIONS + BRANCHES)}")  # 員林分行, after 臺灣銀行
+FIRM = re.compile(
+    r"[A-Z][A-Za-z&.\- ]{2,40},? (?:C[Oo]\.?,? ?L[Tt][Dd]|I[Nn][Cc]|C[Oo][Rr][Pp]|LLC|L[Tt][Dd]|Limited)\b\.?"
+)
 OF_ORGANIZATION = re.compile(r"[\u3400-\u9fffA-Za-z0-9&·‧.]")
 
 
@@ -172,10 +182,12 @@ def _find_organizations(view: str) -> Iterator[Finding]:
             and view[start - 1] not in BEFORE_ORGANIZATIONS
         ):
             start -= 1
+        if start == match.start():
+            continue
         last = match.end()
         while (branch := BRANCH.match(view, last)) is not None:
             last = branch.end()
-        if start < match.start():
-            yield Finding(start, last, "ORG", ORGANIZATION_SCORE, "organization_ending")
-    for match in KNOWN.finditer(view):
-        yield Finding(*match.span(), "ORG", ORGANIZATION_SCORE, "organization_known")
+        yield Finding(start, last, "ORG", ORGANIZATION_SCORE, "organization_ending")
+    for rule, pattern in (("organization_known", KNOWN), ("organization_suffix", FIRM)):
+        for match in pattern.finditer(view):
+            yield Finding(*match.span(), "ORG", ORGANIZATION_SCORE, rule)

@@ -21,6 +21,10 @@ PERSONS = {
     "母親陳林阿桃已故": ["陳林阿桃"],
     "由主管屈副理簽收": ["屈"],
     "李志明先生您好": ["李志明"],
+    "登記人是我爸施進發。": ["施進發"],
+    "旅客 MA CHEN/HSIUMAN 兩位": ["MA CHEN/HSIUMAN"],
+    "恩恩媽：說到這個": ["恩恩媽"],
+    "問蘭姐，": ["蘭姐"],
     "敝姓單，很高興": ["單"],
     "友人邊姓女子": ["邊"],
     "請阿榮伯過來": ["阿榮伯"],
@@ -41,6 +45,9 @@ ORGANIZATIONS = {
     "抬頭：禾果設計有限公司": ["禾果設計有限公司"],
     "在中和國光派出所領回": ["中和國光派出所"],
     "可以找消基會": ["消基會"],
+    "車行：順安交通有限公司": ["順安交通有限公司"],
+    "亞太通訊行土城店": ["亞太通訊行土城店"],
+    "與 EASTGATE TRADING CO., LTD. 簽約": ["EASTGATE TRADING CO., LTD."],
 }
 
 
@@ -86,7 +93,13 @@ def test_full_width_text_has_the_findings_of_half_width_text() -> None:
 
 def test_no_pattern_repeats_without_a_bound() -> None:
     """Bounded repetitions keep the time linear in the length of hostile texts."""
-    patterns = [pattern for _, pattern in names.COMPILED] + [names.FIELD, names.LIST, names.CELL, names.BRANCH]
+    patterns = [pattern for _, pattern in names.COMPILED] + [
+        names.FIELD,
+        names.LIST,
+        names.CELL,
+        names.BRANCH,
+        names.FIRM,
+    ]
     for pattern in patterns:
         without_classes = re.sub(r"\[[^\]]*\]", "", pattern.pattern.replace("\\]", ""))
         assert not re.search(r"(?<!\\)[*+]|,\}", without_classes), pattern.pattern
