@@ -89,3 +89,14 @@ class CorpusErrors:
     ZT735 = (
         "{path}: no entity has a label of the map ({labels}). Compare the labels in [corpus] with those of the file."
     )
+
+    # Overlapping entities
+    ZT802 = "--spans {value} is the key of other spans of this package. Give another key of doc.spans, such as sc."
+    ZT803 = (
+        "The pipeline writes no doc.spans[{key!r}]. Its keys: {keys}. Give one of them with --spans, or a pipeline "
+        "with the component zh_tw_crf_spans."
+    )
+    ZT804 = (
+        "{n} entities of {split} overlap others of their label {label}, the first at {first}, and no pipeline can find "
+        "both. Convert the corpus with `python -m spacy zh-tw-ner convert --spans`, which rejects them."
+    )

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from ..components.crf_component import CRFComponent
 from ..components.gazetteer import write_found
 from ..components.normalizer import Normalizer, get_normalized
-from ..components.span_annotations import get_score
+from ..components.span_annotations import entity_score
 from ..devices import require_gpu
 from ..entities import Found, Prediction
 from ..export.quantize import backbone_shims
@@ -166,5 +166,5 @@ def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
 def _entities(doc: Doc) -> tuple[Found, ...]:
     """Return the entities of a document with scores and normal forms."""
     return tuple(
-        Found(ent.start_char, ent.end_char, ent.label_, get_score(ent), get_normalized(ent)) for ent in doc.ents
+        Found(ent.start_char, ent.end_char, ent.label_, entity_score(ent), get_normalized(ent)) for ent in doc.ents
     )
