@@ -83,7 +83,8 @@ class CRFEntityRecognizer(TrainableCRF, CRFComponent):
         self._configure(vocab, name, min_score, overwrite, scorer)
         self._configure_model(model, label_smoothing)
 
-    def _labels_of(self, gold: Doc) -> Iterable[str]:
+    def labels_of(self, gold: Doc) -> Iterable[str]:
+        """Return the labels of the gold entities of a document."""
         return (ent.label_ for ent in gold.ents)
 
     def transitions(self) -> Transitions:

@@ -46,8 +46,10 @@ def score_spans(examples: Iterable[Example], *, spans_key: str = DEFAULT_KEY, **
     examples (Iterable[Example]): Gold and predicted documents. A gold document without `doc.spans[spans_key]` is scored
         by its `doc.ents`, as in training.
     spans_key (str): Key of the spans in `doc.spans`.
-    RETURNS (dict[str, Any]): The scores of spaCy's `Scorer.score_spans`, such as "spans_sc_f".
+    RETURNS (dict[str, Any]): The scores of spaCy's `Scorer.score_spans`, such as "spans_sc_f", and "spans_sc_found",
+        the number of predicted spans.
     """
+    examples = list(examples)
     scores: dict[str, Any] = Scorer.score_spans(
         examples,
         f"spans_{spans_key}",
@@ -55,7 +57,8 @@ def score_spans(examples: Iterable[Example], *, spans_key: str = DEFAULT_KEY, **
         has_annotation=lambda doc: spans_key in doc.spans or doc.has_annotation("ENT_IOB"),
         allow_overlap=True,
     )
-    return scores
+    n_found = sum(len(example.predicted.spans.get(spans_key, ())) for example in examples)
+    return scores | {f"spans_{spans_key}_found": n_found}
 
 
 def make_spans_scorer() -> ScorerT:
@@ -183,7 +186,8 @@ class CRFSpanRecognizer(TrainableCRF):
             labels = ", ".join(self.labels)
             raise PipelineError(Errors.ZT799.format(name=self.name, unknown=", ".join(unknown), labels=labels))
 
-    def _labels_of(self, gold: Doc) -> Iterable[str]:
+    def labels_of(self, gold: Doc) -> Iterable[str]:
+        """Return the labels of the gold spans of a document."""
         return (span.label_ for span in gold_spans(gold, self.spans_key))
 
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
@@ -229,7 +233,7 @@ class CRFSpanRecognizer(TrainableCRF):
         RETURNS (dict[str, Any]): The scores.
         """
         examples = list(examples)
-        golds = Counter(label for example in examples for label in self._labels_of(example.reference))
+        golds = Counter(label for example in examples for label in self.labels_of(example.reference))
         self.warnings.check_labels(golds, self.labels)
         score = partial(Pipe.score, self, spans_key=self.spans_key)
         return cast(dict[str, Any], score(examples, **kwargs))

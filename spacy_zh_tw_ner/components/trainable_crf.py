@@ -64,7 +64,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         self.model, self.label_smoothing = model, label_smoothing
 
     @abstractmethod
-    def _labels_of(self, gold: Doc) -> Iterable[str]:
+    def labels_of(self, gold: Doc) -> Iterable[str]:
         """Return the labels of the gold annotations of a document, from which the labels are collected."""
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
@@ -146,7 +146,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
-            labels = sorted({label for example in whole() for label in self._labels_of(example.reference)})
+            labels = sorted({label for example in whole() for label in self.labels_of(example.reference)})
         for layer in self.model.walk():
             hooks = hooks_of(layer)
             if "observe" in hooks:

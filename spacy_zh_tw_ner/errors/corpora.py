@@ -96,6 +96,9 @@ class CorpusErrors:
         "The pipeline writes no doc.spans[{key!r}]. Its keys: {keys}. Give one of them with --spans, or a pipeline "
         "with the component zh_tw_crf_spans."
     )
+    ZT805 = (
+        "{options} cannot be combined with --spans: they are defined for entities that do not overlap. Leave one out."
+    )
     ZT804 = (
         "{n} entities of {split} overlap others of their label {label}, the first at {first}, and no pipeline can find "
         "both. Convert the corpus with `python -m spacy zh-tw-ner convert --spans`, which rejects them."
