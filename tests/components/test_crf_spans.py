@@ -1,6 +1,7 @@
 """Test `zh_tw_crf_spans`: training on nested entities, scores, groups, files, long documents, threads and bad input."""
 
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin, Span
 from spacy.training import Example
-from thinc.api import Adam
+from thinc.api import Adam, fix_random_seed
 
 from spacy_zh_tw_ner.components.crf_spans import CRFSpanRecognizer, make_spans_scorer, score_spans
 from spacy_zh_tw_ner.components.span_annotations import EXTENSION
@@ -70,6 +71,37 @@ def test_nested_entities_are_learnt_with_a_listener() -> None:
     nlp.add_pipe("zh_tw_crf_spans", name="spans", config={"model": model_of(listener)})
     check_nested(fit_spans(nlp))
     check_nested(spacy.util.load_model_from_config(nlp.config).from_bytes(nlp.to_bytes()))
+
+
+@pytest.mark.slow
+def test_transformers_are_trained_in_micro_batches(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    model = {
+        "@architectures": "spacy-zh-tw-ner.TransformerModel.v1",
+        "name": str(tiny_checkpoint("bert")),
+        "memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "micro_batch": 2},
+    }
+    nlp.add_pipe("transformer", config={"model": model})
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
+        "upstream": "transformer",
+    }
+    nlp.add_pipe("zh_tw_crf_spans", name="spans", config={"model": model_of(listener)})
+    fix_random_seed(0)
+    examples = nested_examples(nlp)
+    nlp.initialize(lambda: examples)
+    losses = []
+    for _ in range(12):
+        of_step: dict[str, float] = {}
+        nlp.update(examples, sgd=Adam(0.01, L2=0.0), losses=of_step)
+        losses.append(of_step["spans"])
+    assert losses[-1] < losses[0]
+    nlp.to_disk(tmp_path)
+    expected, again = nlp(TEXT), spacy.load(tmp_path)(TEXT)
+    assert found_spans(again) == found_spans(expected)
+    assert again.spans[KEY].attrs["scores"] == pytest.approx(expected.spans[KEY].attrs["scores"], abs=1e-4)
 
 
 def test_evaluate_scores_exact_spans_by_label(trained: spacy.Language) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from spacy_zh_tw_ner.entities import Found
+from spacy_zh_tw_ner.service.responses import overlapping_entities
+from spacy_zh_tw_ner.service.schema import Options
 from tests.components.nested_data import NESTED, build_spans, fit_spans
 
 from .conftest import Running, running
@@ -32,19 +35,33 @@ def test_pipelines_without_the_component_have_no_spans(both: Running) -> None:
     assert "spans" not in both.ask({"text": TEXT, "pipeline": "tiny"}).json()["results"][0]
 
 
-def test_offsets_labels_and_scores_select_spans(both: Running) -> None:
-    text = f"🎉{TEXT}"
-    spans = both.ask({"text": text, "offset_unit": "utf16", "labels": ["GPE"]}).json()["results"][0]["spans"]
-    assert [(span["start"], span["end"], span["label"]) for span in spans] == [(2, 5, "GPE")]
-    in_bytes = both.ask({"text": text, "offset_unit": "utf8"}).json()["results"][0]["spans"]
-    assert [text.encode()[span["start"] : span["end"]].decode() for span in in_bytes] == ["臺北市政府", "臺北市"]
+@pytest.mark.parametrize("unit", ["codepoint", "utf16", "utf8"])
+def test_offsets_of_nested_spans_are_converted(unit: str) -> None:
+    text = "🎉臺北市政府😀發言人"
+    spans = (Found(1, 10, "TITLE", 0.9), Found(1, 6, "ORG", 0.8), Found(1, 4, "GPE", None), Found(6, 7, "X", 0.1))
+    options = Options(offset_unit=unit, min_score=0.5)  # type: ignore[arg-type]
+    data, width = {
+        "codepoint": (text.encode("utf-32-le"), 4),
+        "utf16": (text.encode("utf-16-le"), 2),
+        "utf8": (text.encode(), 1),
+    }[unit]
+    codec = {"codepoint": "utf-32-le", "utf16": "utf-16-le", "utf8": "utf-8"}[unit]
+    found = list(overlapping_entities(text, spans, options))
+    assert [entity["label"] for entity in found] == ["TITLE", "ORG", "GPE"]
+    for entity in found:
+        assert data[width * entity["start"] : width * entity["end"]].decode(codec) == entity["text"]
+
+
+def test_labels_and_scores_select_spans(both: Running) -> None:
+    spans = both.ask({"text": TEXT, "labels": ["GPE"]}).json()["results"][0]["spans"]
+    assert [(span["start"], span["end"], span["label"]) for span in spans] == [(0, 3, "GPE")]
     assert both.ask({"text": TEXT, "min_score": 1.0}).json()["results"][0]["spans"] == []
     assert both.ask({"text": TEXT, "labels": ["NOPE"]}).status_code == 422
 
 
 def test_streams_and_the_description_have_spans(both: Running) -> None:
     body = json.dumps({"text": TEXT}).encode() + b"\n"
-    line = json.loads(both.send(body, "application/x-ndjson", "/v1/stream").text)
+    line = json.loads(both.send(body, "application/x-ndjson", "/v1/entities/stream").text)
     assert [span["label"] for span in line["spans"]] == ["ORG", "GPE"]
     described = {pipeline["name"]: pipeline for pipeline in both.client.get("/v1/service").json()["pipelines"]}
     assert described["nested"]["span_labels"] == ["GPE", "ORG", "TITLE"]
