@@ -71,7 +71,9 @@ function draw(view) {
   $("overlaps").hidden = !spans; // a masked text has none, so that no original is shown
   renderLayers($("layers"), spans ? text : "", spans ?? [], state.labels);
   if (text) {
-    say(words.counts(entities.length, state.entities.length, [...state.text].length, state.ms));
+    const n = entities.length + (spans?.length ?? 0);
+    const total = state.entities.length + (spans ? state.spans.length : 0);
+    say(words.counts(n, total, [...state.text].length, state.ms));
   } else {
     say("");
   }
