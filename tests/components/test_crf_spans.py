@@ -21,6 +21,8 @@ from spacy_zh_tw_ner.components.span_annotations import EXTENSION
 from spacy_zh_tw_ner.encoders import long_documents
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import PipelineError, SettingError, UnreadableFileError
+from spacy_zh_tw_ner.training.augmenters import EntitySwap
+from spacy_zh_tw_ner.training.initialization import create_add_labels_v1, create_start_from_v1
 
 from .nested_data import (
     KEY,
@@ -335,3 +337,24 @@ def test_unknown_labels_are_warned_of() -> None:
     nlp.initialize(lambda: nested_examples(nlp, NESTED[:1]))
     with pytest.warns(UserWarning, match=r"ZT904.*TITLE"):
         nlp.update(nested_examples(nlp, NESTED[1:2]))
+
+
+def test_training_continues_from_another_pipeline(trained: spacy.Language, tmp_path: Path) -> None:
+    trained.to_disk(tmp_path)
+    nlp = build_spans()
+    nlp.initialize(lambda: nested_examples(nlp, [("春節到了。", [(0, 2, "EVENT")])]))
+    create_start_from_v1(str(tmp_path))(nlp)
+    ours, theirs = (spans_pipe(pipeline).model.get_ref("tok2vec") for pipeline in (nlp, trained))
+    (one,), (other,) = ours.predict([nlp.make_doc(TEXT)]), theirs.predict([trained.make_doc(TEXT)])
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    create_add_labels_v1(["NEW"], corpus=nested_examples)(nlp)
+    assert spans_pipe(nlp).labels == ("EVENT", "NEW", "GPE", "ORG", "TITLE")
+
+
+def test_entity_swap_leaves_documents_with_overlapping_entities_unchanged() -> None:
+    (example,) = nested_examples(PLAIN, NESTED[:1])
+    example.reference.set_ents([Span(example.reference, 0, 5, "ORG")], default="outside")
+    swap = EntitySwap(1.0)
+    swap.pools["ORG"] += ["中央研究院"] * 5
+    (same,) = swap(PLAIN, example)
+    assert same is example
