@@ -81,6 +81,7 @@ def test_transformers_are_trained_in_micro_batches(tiny_checkpoint: Callable[[st
     model = {
         "@architectures": "spacy-zh-tw-ner.TransformerModel.v1",
         "name": str(tiny_checkpoint("bert")),
+        "get_spans": {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1", "size": 30, "overlap": 4},
         "memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "micro_batch": 2},
     }
     nlp.add_pipe("transformer", config={"model": model})

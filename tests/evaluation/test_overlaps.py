@@ -130,4 +130,8 @@ def test_evaluate_scores_a_pipeline_of_spans(tmp_path: Path) -> None:
     assert scores["micro"]["f"] == 100.0
     assert set(scores["per_type"]) == {"GPE", "ORG", "TITLE"}
     assert scores["calibration"]["bins"]
+    result = CliRunner().invoke(
+        zh_tw_ner_cli, ["try", str(tmp_path / "pipeline"), NESTED[0][0]], catch_exceptions=False
+    )
+    assert "臺北市政府" in result.output
     assert "--layers:2" in (tmp_path / "page.html").read_text(encoding="utf-8")

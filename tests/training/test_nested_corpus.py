@@ -16,6 +16,7 @@ from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation.predictions import compare, predict_pairs
 from spacy_zh_tw_ner.interval_scheduling import keep_longest
+from spacy_zh_tw_ner.training.progress import read_progress
 
 ROOT = Path(__file__).parents[2]
 TOK2VEC = "components.spans.model.tok2vec"
@@ -61,7 +62,9 @@ def test_both_layers_are_learnt(tmp_path: Path) -> None:
     convert(ROOT / "assets" / "nested", tmp_path / "corpus", ConvertSettings(spans="sc"), notify=[].append)
     paths = {f"paths.{split}": str(tmp_path / "corpus" / f"{split}.spacy") for split in ("train", "dev")}
     nlp = init_nlp(load_config(ROOT / "configs" / "spans.cfg", overrides=SMALL | paths).interpolate())
+    (tmp_path / "out").mkdir()
     train(nlp, tmp_path / "out", stdout=StringIO(), stderr=StringIO())
+    assert (read_progress(tmp_path / "out" / "progress.jsonl")[-1].f or 0) > 90
     loaded = spacy.load(tmp_path / "out" / "model-best")
     pairs: list[tuple[Doc, Doc]] = list(predict_pairs(loaded, tmp_path / "corpus" / "test.spacy"))
     documents = compare(pairs, "sc")
