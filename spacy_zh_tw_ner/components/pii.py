@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..errors import Errors, SettingError, Warnings
 from ..interval_scheduling import Segment, choose
 from ..language.span_groups import CharacterSpans
 from ..taiwan.findings import LABELS
+from ..taiwan.names import NAME_LABELS, find_names
 from ..taiwan.scanner import DEFAULT_MIN_SCORE, find_candidates
 from ..untrusted import origin, parse_json, reading, require, require_type
 from .span_annotations import group_with_values, read_scores, register_extension, starting_at, write_scores
@@ -34,13 +36,20 @@ DEFAULT_PRIORITY = 0.5
         "min_score": DEFAULT_MIN_SCORE,
         "priority": DEFAULT_PRIORITY,
         "overwrite": False,
+        "names": False,
     },
 )
 def make_pii_finder(
-    nlp: Language, name: str, labels: list[str] | None, min_score: float, priority: float, overwrite: bool
+    nlp: Language,
+    name: str,
+    labels: list[str] | None,
+    min_score: float,
+    priority: float,
+    overwrite: bool,
+    names: bool,
 ) -> "PiiFinder":
     """Registered as `zh_tw_pii`: Build the component; the settings are those of PiiFinder."""
-    return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, name=name)
+    return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, names=names, name=name)
 
 
 class PiiFinder(Pipe):
@@ -62,6 +71,8 @@ class PiiFinder(Pipe):
     priority (float): Added to the score of a finding when it is compared with overlapping entities of a recognizer.
         A recognizer without labels for identifiers labels them as CARDINAL or DATE, with high probability.
     overwrite (bool): Also replace an entity without a score if a finding overlaps it.
+    names (bool): Also find PERSON and ORG by the words and columns around names, for masking: fewer names are missed,
+        and more words are taken for names.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """
@@ -73,14 +84,17 @@ class PiiFinder(Pipe):
         min_score: float = DEFAULT_MIN_SCORE,
         priority: float = DEFAULT_PRIORITY,
         overwrite: bool = False,
+        names: bool = False,
         name: str = "pii",
     ) -> None:
         self.name = name
-        self._configure(labels, min_score, priority, overwrite)
+        self._configure(labels, min_score, priority, overwrite, names)
         register_extension()
         register_rule_extension()
 
-    def _configure(self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool) -> None:
+    def _configure(
+        self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool, names: bool
+    ) -> None:
         """Check the settings, and set them."""
         unknown = sorted(set(labels or ()).difference(LABELS))
         if unknown:
@@ -90,12 +104,12 @@ class PiiFinder(Pipe):
         if not 0.0 <= priority < math.inf:
             raise SettingError(Errors.ZT851.format(value=priority))
         self._labels = None if labels is None else tuple(label for label in LABELS if label in labels)
-        self.min_score, self.priority, self.overwrite = min_score, priority, overwrite
+        self.min_score, self.priority, self.overwrite, self.names = min_score, priority, overwrite, names
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that this component finds, in the order of `LABELS`."""
-        return LABELS if self._labels is None else self._labels
+        """The labels that this component finds: those of `LABELS` in their order, then those of names."""
+        return (LABELS if self._labels is None else self._labels) + (NAME_LABELS if self.names else ())
 
     def __call__(self, doc: Doc) -> Doc:
         """Find the personal data of a document and add it to `doc.ents`."""
@@ -114,7 +128,8 @@ class PiiFinder(Pipe):
             that begins or ends inside a token is expanded to whole tokens, so that all of it is covered.
         """
         found: dict[Span, tuple[float, str]] = {}
-        for start, end, label, score, rule in find_candidates(doc.text, labels=self._labels):
+        candidates = find_candidates(doc.text, labels=self._labels)
+        for start, end, label, score, rule in chain(candidates, find_names(doc.text) if self.names else ()):
             if score < self.min_score:
                 continue
             span = doc.char_span(start, end, label=label, alignment_mode="expand")
@@ -163,7 +178,7 @@ class PiiFinder(Pipe):
         """Return the settings as JSON types."""
         labels = None if self._labels is None else list(self._labels)
         numbers = {"min_score": self.min_score, "priority": self.priority}
-        return {"labels": labels, **numbers, "overwrite": self.overwrite}
+        return {"labels": labels, **numbers, "overwrite": self.overwrite, "names": self.names}
 
     def _load(self, data: bytes) -> None:
         """Check settings in JSON, and set them. Damaged ones raise an error, to which `reading` adds the file name."""
@@ -172,7 +187,8 @@ class PiiFinder(Pipe):
         require(labels is None or isinstance(labels, list), "labels", labels, "a list, or null")
         names = None if labels is None else [require_type("labels", label, str) for label in labels]
         min_score, priority = (_number(settings, key) for key in ("min_score", "priority"))
-        self._configure(names, min_score, priority, require_type("overwrite", settings.get("overwrite"), bool))
+        overwrite, with_names = (require_type(key, settings.get(key, False), bool) for key in ("overwrite", "names"))
+        self._configure(names, min_score, priority, overwrite, with_names)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Return the settings as JSON. `exclude` is not used."""

@@ -90,7 +90,7 @@ class Finding(NamedTuple):
     """A span of a text that a rule has found.
 
     start, end (int): Offsets in code points; `end` is exclusive.
-    label (str): One of `LABELS`.
+    label (str): One of `LABELS`, or PERSON or ORG if `names` has found it.
     score (float): How certain the rule is, from 0 to 1.
     rule (str): The name of the rule, such as "national_id_checksum".
     """
