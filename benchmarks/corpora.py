@@ -13,7 +13,8 @@ from spacy.tokens import Doc
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
-from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin
+from spacy_zh_tw_ner.corpora.formats.docbin import read_docbin
+from spacy_zh_tw_ner.corpora.formats.docbin_writer import SpacyWriter
 from spacy_zh_tw_ner.corpora.records import Record
 
 HELD_OUT = 500

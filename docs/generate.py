@@ -50,17 +50,18 @@ def entry_points(group: str) -> dict[str, Any]:
 def describe(function: Any) -> tuple[str, dict[str, str]]:
     """Return the summary of a registered function, and the meaning of each argument.
 
-    A docstring may refer to that of a class or function of the same module, or describe the class that is returned.
+    A docstring may refer to that of a class or function that its module has, or describe the class that is returned.
     """
     texts = [inspect.getdoc(function) or ""]
-    module = inspect.getmodule(function)
     built = inspect.signature(function).return_annotation if not inspect.isclass(function) else None
-    others = [built.strip("\"'") if isinstance(built, str) else getattr(built, "__name__", ""), *_references(texts[0])]
-    for name in others:
-        other = getattr(module, name, None)
+    named = built.strip("\"'") if isinstance(built, str) else getattr(built, "__name__", "")
+    others = [(function, name) for name in (named, *_references(texts[0]))]
+    while others:
+        place, name = others.pop(0)
+        other = getattr(inspect.getmodule(place), name, None)
         if other is not None:
             texts.append(inspect.getdoc(other) or "")
-            texts += [inspect.getdoc(getattr(module, more, None)) or "" for more in _references(texts[-1])]
+            others += [(other, more) for more in _references(texts[-1])]
     arguments = {name: meaning for text in reversed(texts) for name, meaning in _entries(text).items()}
     own = re.sub(r"^Registered as `[^`]*`(, for [^.]*\.|[:.;]) ?", "", texts[0]).strip()
     refers = not own or ENTRY.match(own) or re.match(r"Build the component|[Tt]he settings are|Arguments as in", own)

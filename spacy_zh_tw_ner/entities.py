@@ -1,5 +1,6 @@
 """Entities and predictions as named tuples."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -34,3 +35,25 @@ class Found(NamedTuple):
     label: str
     score: float | None
     normalized: str | None = None
+
+
+class FoundEntities(tuple[Found, ...]):
+    """Entities of one text in the order of the text, which do not overlap; and further entities that may.
+
+    spans (tuple[Found, ...] | None): Entities of `zh_tw_crf_spans`, sorted by start, the longest first; None if the
+        pipeline has no such component.
+    """
+
+    spans: tuple[Found, ...] | None = None
+
+    @classmethod
+    def with_spans(cls, entities: Iterable[Found], spans: Iterable[Found]) -> "FoundEntities":
+        """Return entities with overlapping ones."""
+        found = cls(entities)
+        found.spans = tuple(spans)
+        return found
+
+
+def spans_of(found: Sequence[Found]) -> tuple[Found, ...] | None:
+    """Return the overlapping entities of a result; None if the pipeline does not find any."""
+    return found.spans if isinstance(found, FoundEntities) else None

@@ -8,6 +8,7 @@ way; no other module does.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from .crf import (
 from .crf.transitions import FloatsT, IntsT
 from .entities import Entity, Prediction
 from .safe_points import safe_point
+from .tag_chains import TagChains
 from .tag_scheme import TagScheme, WhiteSpace
 
 # Emissions are clipped to ±1e8: exp(-1e8) is 0 in any precision, the sum of a million such emissions is far from
@@ -118,7 +120,7 @@ class EntityDecoder:
         RETURNS (list[Prediction]): One for each text, with token indices that start at 0 in each text.
         RAISES (ZhTwNerError): If emissions are not finite, or a text has no legal path.
         """
-        scores = self._scores(emissions, white_space, evidence)
+        scores = self.scores(emissions, white_space, evidence)
         posterior = infer(scores, lengths, self._transitions)
         if self._min_score:
             found = self._resolve(probable_segments(posterior, self._scheme.patterns(), self._min_score))
@@ -144,14 +146,12 @@ class EntityDecoder:
         with DiskArray(len(self._scheme)) as rows:
             first = 0
             for emissions in chunks:
-                rows.append(self._scores(emissions, white_space, evidence, first))
+                rows.append(self.scores(emissions, white_space, evidence, first))
                 first += len(emissions)
                 safe_point()
-            return self._decode_rows(rows)
+            return self.decode_rows(rows)
 
-    def _scores(
-        self, emissions: FloatsT, white_space: WhiteSpace | None, evidence: Evidence, first: int = 0
-    ) -> FloatsT:
+    def scores(self, emissions: FloatsT, white_space: WhiteSpace | None, evidence: Evidence, first: int = 0) -> FloatsT:
         """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
 
         emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
@@ -170,7 +170,7 @@ class EntityDecoder:
         here = WhiteSpace(*(mask[first : first + len(emissions)] for mask in white_space))
         return constrain_emissions(raised, *self._scheme.illegal_cells(here))
 
-    def _decode_rows(self, rows: RowsT) -> Prediction:
+    def decode_rows(self, rows: RowsT) -> Prediction:
         """Decode the entities of one text from the scores of all its tokens, (n_rows, n_tags)."""
         long = LongSequence(rows, self._transitions)
         if self._min_score:
@@ -189,6 +189,70 @@ class EntityDecoder:
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)
             yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score
+
+
+class ChainDecoder:
+    """Decodes the emissions of several CRF chains; entities of different chains may overlap.
+
+    chains (TagChains): The tags and columns of each chain.
+    transitions (Sequence[Transitions]): Constrained transition scores of each chain.
+    temperature, min_score: See `EntityDecoder`.
+    """
+
+    def __init__(
+        self, chains: TagChains, transitions: Sequence[Transitions], *, temperature: float = 1.0, min_score: float = 0.0
+    ) -> None:
+        self._chains = chains
+        self._decoders = [
+            EntityDecoder(scheme, of_chain, temperature=temperature, min_score=min_score)
+            for scheme, of_chain in zip(chains.schemes, transitions, strict=True)
+        ]
+
+    def decode(
+        self,
+        emissions: FloatsT,
+        lengths: Sequence[int],
+        white_space: WhiteSpace | None = None,
+        evidence: Evidence = NO_EVIDENCE,
+    ) -> list[Prediction]:
+        """Decode a batch of texts. Arguments and results are those of `EntityDecoder.decode`, with all columns."""
+        found = [
+            decoder.decode(emissions[:, columns], lengths, white_space, of_chain)
+            for decoder, columns, of_chain in self._parts(evidence)
+        ]
+        return [_join(of_text) for of_text in zip(*found, strict=True)]
+
+    def decode_long(
+        self, chunks: Iterable[FloatsT], white_space: WhiteSpace | None = None, evidence: Evidence = NO_EVIDENCE
+    ) -> Prediction:
+        """Decode one long text from chunks of its emissions; see `EntityDecoder.decode_long`."""
+        parts = self._parts(evidence)
+        with ExitStack() as stack:
+            stores = [stack.enter_context(DiskArray(len(columns))) for _, columns, _ in parts]
+            first = 0
+            for emissions in chunks:
+                for store, (decoder, columns, of_chain) in zip(stores, parts, strict=True):
+                    store.append(decoder.scores(emissions[:, columns], white_space, of_chain, first))
+                first += len(emissions)
+                safe_point()
+            found = [decoder.decode_rows(store) for store, (decoder, _, _) in zip(stores, parts, strict=True)]
+        return _join(found)
+
+    def _parts(self, evidence: Evidence) -> list[tuple[EntityDecoder, IntsT, Evidence]]:
+        """Return the decoder, the columns and the evidence of each chain."""
+        parts: list[tuple[EntityDecoder, IntsT, Evidence]] = []
+        for decoder, columns in zip(self._decoders, self._chains.columns, strict=True):
+            here = np.isin(evidence.tags, columns)
+            tags = np.searchsorted(columns, evidence.tags[here])  # columns of a chain are in ascending order
+            parts.append((decoder, columns, Evidence(evidence.rows[here], tags, evidence.bonuses[here])))
+        return parts
+
+
+def _join(predictions: Iterable[Prediction]) -> Prediction:
+    """Join the predictions of all chains for one text. Of entities with the same start, the longest is first."""
+    pairs = [pair for prediction in predictions for pair in zip(prediction.ents, prediction.scores, strict=True)]
+    pairs.sort(key=lambda pair: (pair[0].start, -pair[0].end, pair[0].label))
+    return Prediction(tuple(entity for entity, _ in pairs), tuple(score for _, score in pairs))
 
 
 def _by_text(found: Iterator[tuple[Entity, float]], lengths: Sequence[int]) -> Iterator[Prediction]:

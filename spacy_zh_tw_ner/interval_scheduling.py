@@ -1,8 +1,10 @@
-"""Choose among overlapping spans by weighted interval scheduling."""
+"""Choose among overlapping spans: by weighted interval scheduling, or the longest ones."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from .entities import Entity
 
 
 class Segment(NamedTuple):
@@ -41,3 +43,23 @@ def choose(segments: Sequence[Segment], threshold: float) -> list[Segment]:
             chosen.append(by_end[index - 1])
         index = index - 1 if free_before is None else free_before
     return chosen[::-1]
+
+
+def keep_longest(entities: Iterable[Entity]) -> tuple[list[Entity], list[tuple[Entity, Entity]]]:
+    """Keep the longest of annotations that overlap; of two of equal length, the first one in the text.
+
+    entities (Iterable[Entity]): Entities in any order.
+    RETURNS (tuple[list[Entity], list[tuple[Entity, Entity]]]): The kept entities in order; and the others, each with
+        the kept entity that it overlaps.
+    """
+    kept: list[Entity] = []
+    dropped: list[tuple[Entity, Entity]] = []
+    for entity in sorted(entities, key=lambda e: (e.start - e.end, e.start)):
+        # `kept` is sorted and without overlaps, so only the two neighbours can overlap.
+        i = bisect_left(kept, entity.start, key=lambda e: e.start)
+        rival = next((k for k in kept[max(0, i - 1) : i + 1] if entity.start < k.end and k.start < entity.end), None)
+        if rival is None:
+            kept.insert(i, entity)
+        else:
+            dropped.append((entity, rival))
+    return kept, dropped

@@ -121,10 +121,10 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
             yield from scan(text, min_score=self.min_score)
             return
         from .components.pii import get_rule
-        from .components.span_annotations import get_score
+        from .components.span_annotations import entity_score
 
         for ent in self._finder(self._nlp(text)).ents:
-            score = get_score(ent)
+            score = entity_score(ent)
             yield Finding(
                 ent.start_char, ent.end_char, ent.label_, UNSCORED if score is None else score, get_rule(ent) or ""
             )

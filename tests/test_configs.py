@@ -34,6 +34,11 @@ def config(request: pytest.FixtureRequest) -> Path:
 FAMILIES = {"transformer": "bert", "lora": "bert", "qlora": "qwen2", "curated": "bert", "e5-small": "bert"}
 
 
+def name_of(config: Path) -> str:
+    """Return the name of the recognizer of a config."""
+    return "spans" if config.stem == "spans" else "ner"
+
+
 @pytest.fixture(autouse=True)
 def some_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trim to fewer characters, in less time."""
@@ -65,12 +70,13 @@ def sizes_of(base: Path) -> dict[str, int]:
 
 
 def test_the_expected_configs_exist() -> None:
-    assert {path.stem for path in CONFIGS} == {"bilstm", *FAMILIES}
+    assert {path.stem for path in CONFIGS} == {"bilstm", "spans", *FAMILIES}
 
 
 def test_a_config_can_be_filled_without_unknown_settings(config: Path, tmp_path: Path) -> None:
     _, filled = fill_config(tmp_path / "filled.cfg", config, silent=True)
-    assert filled["components"]["ner"]["factory"] == "zh_tw_crf_ner"
+    name = name_of(config)
+    assert filled["components"][name]["factory"] == f"zh_tw_crf_{name}"
     assert load_config(tmp_path / "filled.cfg")["training"]["max_steps"] > 0
 
 
@@ -82,7 +88,8 @@ def test_a_config_begins_with_a_comment_on_its_purpose(config: Path) -> None:
 
 def test_a_config_reads_the_corpus_of_the_project(config: Path) -> None:
     paths = load_config(config)["paths"]
-    assert (paths["train"], paths["dev"]) == ("corpus/taiwan/train.spacy", "corpus/taiwan/dev.spacy")
+    folder = "corpus/nested" if config.stem == "spans" else "corpus/taiwan"
+    assert (paths["train"], paths["dev"]) == (f"{folder}/train.spacy", f"{folder}/dev.spacy")
 
 
 def test_the_learning_rate_ends_at_max_steps(config: Path) -> None:
@@ -96,7 +103,8 @@ def test_the_learning_rate_ends_at_max_steps(config: Path) -> None:
 def test_a_trained_config_can_be_saved_and_loaded(config: Path, overrides: dict[str, Any], tmp_path: Path) -> None:
     steps = {"training.max_steps": 3, "training.eval_frequency": 1}
     nlp = init_nlp(load_config(config, overrides=overrides | steps).interpolate())
-    assert nlp.get_pipe("ner").labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
+    name = name_of(config)
+    assert nlp.get_pipe(name).labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
     log = StringIO()
     train(nlp, tmp_path, stdout=log, stderr=log)
     assert [report.step for report in read_progress(tmp_path / "progress.jsonl")] == [0, 1, 2, 3]
@@ -108,14 +116,14 @@ def test_a_trained_config_can_be_saved_and_loaded(config: Path, overrides: dict[
         assert getattr(doc._, "trf_data", None) is None
     docs = [nlp.make_doc(text) for text in ("蔡英文在臺北市。", "", "台積電" * 200)]
     again = [loaded.make_doc(doc.text) for doc in docs]
-    for name in nlp.pipe_names[: nlp.pipe_names.index("ner") + 1]:
-        docs, again = (list(pipeline.get_pipe(name).pipe(part)) for pipeline, part in ((nlp, docs), (loaded, again)))
-    for one, two in zip(emissions_of(nlp, docs), emissions_of(loaded, again), strict=True):
+    for pipe in nlp.pipe_names[: nlp.pipe_names.index(name) + 1]:
+        docs, again = (list(pipeline.get_pipe(pipe).pipe(part)) for pipeline, part in ((nlp, docs), (loaded, again)))
+    for one, two in zip(emissions_of(nlp, name, docs), emissions_of(loaded, name, again), strict=True):
         np.testing.assert_allclose(one, two, atol=1e-5)
 
 
-def emissions_of(nlp: Language, docs: list[Doc]) -> list[Any]:
-    found: list[Any] = nlp.get_pipe("ner").model.predict(docs)  # type: ignore[attr-defined]
+def emissions_of(nlp: Language, name: str, docs: list[Doc]) -> list[Any]:
+    found: list[Any] = nlp.get_pipe(name).model.predict(docs)  # type: ignore[attr-defined]
     return found
 
 

@@ -49,6 +49,7 @@ NAMES = [
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ensemble",
     "spacy_factories/zh_tw_crf_ner",
+    "spacy_factories/zh_tw_crf_spans",
     "spacy_factories/zh_tw_gazetteer",
     "spacy_factories/zh_tw_normalizer",
     "spacy_factories/zh_tw_pii",
@@ -60,6 +61,7 @@ NAMES = [
     "spacy_readers/spacy-zh-tw-ner.CharCorpus.v1",
     "spacy_readers/spacy-zh-tw-ner.DistillCorpus.v1",
     "spacy_scorers/spacy-zh-tw-ner.ner_scorer.v1",
+    "spacy_scorers/spacy-zh-tw-ner.spans_scorer.v1",
     "spacy_span_getters/spacy-zh-tw-ner.clause_windows.v1",
     "spacy_tokenizers/spacy-zh-tw-ner.CharTokenizer.v1",
     "thinc_optimizers/spacy-zh-tw-ner.GroupedOptimizer.v1",
@@ -210,6 +212,22 @@ def call_distill_corpus(create: Callable[..., Any], path: Path) -> None:
         next(create(path, weight=0.5, gold_share=0.0)(spacy.blank("zh_tw")))
 
 
+def call_spans_factory(make: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    spans = nlp.add_pipe("zh_tw_crf_spans", name="spans")
+    again = make(nlp, "spans", spans.model, "sc", [["ORG", "GPE"]], 0.0, 0.0, None)  # type: ignore[attr-defined]
+    assert type(spans) is type(again)
+    assert again.groups == [["ORG", "GPE"]]
+
+
+def call_spans_scorer(make: Callable[[], Callable[..., Any]], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    example = Example.from_dict(nlp.make_doc("台北市府"), {"entities": [(0, 4, "ORG")]})
+    example.predicted.spans["sc"] = [Span(example.predicted, 0, 4, "ORG"), Span(example.predicted, 0, 2, "GPE")]
+    scores = make()([example])
+    assert (scores["spans_sc_p"], scores["spans_sc_r"], scores["spans_sc_found"]) == (0.5, 1.0, 2)
+
+
 def call_scorer(make: Callable[[], Callable[..., Any]], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
@@ -322,6 +340,7 @@ CALLS = dict(
             call_spacy_cli,
             call_ensemble,
             call_factory,
+            call_spans_factory,
             call_gazetteer,
             call_normalizer,
             call_pii,
@@ -333,6 +352,7 @@ CALLS = dict(
             call_corpus,
             call_distill_corpus,
             call_scorer,
+            call_spans_scorer,
             call_windows,
             call_tokenizer,
             call_grouped_optimizer,

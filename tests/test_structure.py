@@ -26,7 +26,6 @@ SIZES = {  # modules of another size
     "cli/unmask.py": "one file for each command",
     "cli/visualize.py": "one file for each command",
     "components/calibration.py": "training on held-out gold, apart from prediction",
-    "entities.py": "plain tuples that every layer imports",
     "taiwan/widths.py": "shared by the validators and the scanner",
     "process_memory.py": "shared by layers that import nothing else of each other",
 }

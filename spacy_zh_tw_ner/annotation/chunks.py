@@ -92,8 +92,9 @@ def _row_chunks(job: AnnotationJob) -> Iterator[Chunk]:
         if kind is None or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             seen = ", ".join(f"{name} ({kind})" for name, kind in columns.items())
             raise CorpusError(Errors.ZT524.format(path=job.source, field=job.text_field, columns=seen))
-        if job.entities_field in columns:
-            raise CorpusError(Errors.ZT525.format(path=job.source, field=job.entities_field))
+        for name in (job.entities_field, job.overlapping_field):
+            if name in columns:
+                raise CorpusError(Errors.ZT525.format(path=job.source, field=name))
         index, line = 0, 1
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows

@@ -86,6 +86,11 @@ class AnnotationJob:
             raise CorpusError(Errors.ZT522.format(path=self.source))
 
     @property
+    def overlapping_field(self) -> str:
+        """Field or column to which the overlapping entities of `zh_tw_crf_spans` are written."""
+        return f"overlapping_{self.entities_field}"
+
+    @property
     def reads(self) -> str:
         """Format of the input: "jsonl", "parquet" or "text"."""
         return READS[self.source.suffix.lower()]

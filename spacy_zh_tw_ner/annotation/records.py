@@ -143,9 +143,10 @@ class ChunkReader:
             raise UnusableRecordError(f"not a JSON object, but {_type_name(fields)}")
         if self.job.text_field not in fields:
             raise UnusableRecordError(f"has no field {self.job.text_field!r}")
-        if self.job.entities_field in fields:
-            problem = f"has a field {self.job.entities_field!r} already; choose another name with --entities-field"
-            raise UnusableRecordError(problem)
+        for name in (self.job.entities_field, self.job.overlapping_field):
+            if name in fields:
+                problem = f"has a field {name!r} already; choose another name with --entities-field"
+                raise UnusableRecordError(problem)
         return InputRecord(line, self._text(fields[self.job.text_field]), fields)
 
     def _text(self, value: object) -> str:

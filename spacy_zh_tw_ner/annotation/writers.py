@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ..entities import Found
+from ..entities import Found, spans_of
 from ..errors import Errors, OutputError
 from .chunks import open_parquet, parquet
 from .job import META, AnnotationJob
@@ -51,7 +51,7 @@ class PartWriter(Protocol):
 
 
 class JsonLinesWriter:
-    """Writes JSON lines: each line has all fields of its record, and the entities."""
+    """Writes JSON lines: each line has all fields of its record, the entities, and overlapping entities, if any."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
@@ -60,7 +60,11 @@ class JsonLinesWriter:
     def add(self, annotated: AnnotatedRecord) -> None:
         """Add a record."""
         fields = record_fields(annotated.record, self.loaded)
-        self.lines.append(_json({**fields, self.job.entities_field: _entities(annotated)}) + b"\n")
+        found, text = annotated.found, annotated.record.text
+        own = {self.job.entities_field: _entities(text, found)}
+        if (spans := spans_of(found)) is not None:
+            own[self.job.overlapping_field] = _entities(text, spans)
+        self.lines.append(_json({**fields, **own}) + b"\n")
 
     def to_bytes(self) -> bytes:
         """Return the lines in UTF-8."""
@@ -86,18 +90,22 @@ class ParquetWriter:
     """Writes Parquet.
 
     The output has all columns of a Parquet input, and a column of entities. For other inputs it has three columns: the
-    text, the entities, and `meta`, which holds all other fields as JSON.
+    text, the entities, and `meta`, which holds all other fields as JSON. If the pipeline finds overlapping entities,
+    they are in a last column.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
         self.records: list[InputRecord] = []
         self.entities: list[list[dict[str, Any]]] = []
+        self.overlapping: list[list[dict[str, Any]]] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
         """Add a record."""
+        if (spans := spans_of(annotated.found)) is not None:
+            self.overlapping.append(_entities(annotated.record.text, spans))
         self.records.append(annotated.record)
-        self.entities.append(_entities(annotated))
+        self.entities.append(_entities(annotated.record.text, annotated.found))
 
     def to_bytes(self) -> bytes:
         """Return the content of a Parquet file."""
@@ -113,6 +121,8 @@ class ParquetWriter:
                 {job.text_field: r.text, META: _meta(r, self.loaded, job), job.entities_field: ents} for r, ents in rows
             ]
             table = pa.Table.from_pylist(columns, schema=_schema(job))
+        if self.overlapping:
+            table = table.append_column(job.overlapping_field, pa.array(self.overlapping, _entities_type()))
         sink = pa.BufferOutputStream()
         parquet().write_table(table, sink)
         return bytes(sink.getvalue())
@@ -162,9 +172,17 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
     import pyarrow as pa
 
     waiting: list[Any] = []
-    with parquet().ParquetWriter(file, _schema(job)) as writer:
+    parts, schema = list(parts), _schema(job)
+    # A chunk without records does not have this column.
+    overlapping = any(job.overlapping_field in parquet().read_schema(part).names for part in parts)
+    if overlapping:
+        schema = schema.append(pa.field(job.overlapping_field, _entities_type()))
+    with parquet().ParquetWriter(file, schema) as writer:
         for part in parts:
-            waiting.append(parquet().read_table(part))
+            table = parquet().read_table(part)
+            if overlapping and job.overlapping_field not in table.schema.names:
+                table = table.append_column(job.overlapping_field, pa.nulls(len(table), _entities_type()))
+            waiting.append(table)
             if sum(map(len, waiting)) >= GROUP_ROWS or sum(table.nbytes for table in waiting) >= GROUP_BYTES:
                 writer.write_table(pa.concat_tables(waiting).combine_chunks())
                 waiting.clear()
@@ -230,12 +248,11 @@ def _entities_type() -> Any:
     return pa.list_(pa.struct({**kinds, "normalized": pa.string()}.items()))
 
 
-def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
-    """Return the entities of a record as dictionaries for JSON, with offsets in code points.
+def _entities(text: str, found: Sequence[Found]) -> list[dict[str, Any]]:
+    """Return the entities of a text as dictionaries for JSON, with offsets in code points.
 
     If an entity has no score, its `score` is None. If it has no normal form, it has no key `normalized`.
     """
-    text = annotated.record.text
     return [
         {
             "start": start,
@@ -245,7 +262,7 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
             "score": None if score is None else round(score, 6),
             **({} if normalized is None else {"normalized": normalized}),
         }
-        for start, end, label, score, normalized in annotated.found
+        for start, end, label, score, normalized in found
     ]
 
 

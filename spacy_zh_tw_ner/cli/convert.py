@@ -65,6 +65,13 @@ def convert_cli(
         "Documents, and equal texts, are never divided.",
     ),
     seed: int = typer.Option(0, "--seed", help="Seed of the random --split."),
+    spans: str = typer.Option(
+        "",
+        "--spans",
+        metavar="KEY",
+        help="Keep entities of different labels that overlap: write all entities to doc.spans[KEY], such as sc, for "
+        "zh_tw_crf_spans, and the longest ones to doc.ents. By default, overlapping entities are rejected.",
+    ),
 ) -> None:
     """Convert annotated files to .spacy files, and print how many annotations were kept, repaired and rejected.
 
@@ -84,6 +91,7 @@ def convert_cli(
         fields=FieldNames(text_field, tokens_field, tags_field),
         split=split,
         seed=seed,
+        spans=spans,
     )
     with progress(source) as (notify, advance):
         tallies = convert(source, target, settings, force=force, notify=notify, advance=advance)

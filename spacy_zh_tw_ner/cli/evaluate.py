@@ -37,6 +37,13 @@ def evaluate_cli(
     label_map: Path | None = typer.Option(
         None, "--label-map", help="TOML file that maps the labels of CORPUS and of the pipelines to common labels."
     ),
+    spans: str | None = typer.Option(
+        None,
+        "--spans",
+        metavar="KEY",
+        help="Score doc.spans[KEY], whose entities may overlap, instead of doc.ents. It is the default for a pipeline "
+        "whose only recognizer is zh_tw_crf_spans.",
+    ),
     scripts: bool = typer.Option(
         False, "--scripts", help="Also score with variants such as 台 and 臺 swapped, and with Simplified characters."
     ),
@@ -63,6 +70,7 @@ def evaluate_cli(
     """
 
     from ..atomic_writes import write_whole
+    from ..components.inspection import only_spans_key
     from ..evaluation.bootstrap import compare_counts
     from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
     from ..evaluation.html_page import render_page
@@ -86,11 +94,12 @@ def evaluate_cli(
     reports: dict[str, EvaluationReport] = {}
     for pipeline in dict.fromkeys(pipelines):
         nlp = load_pipeline(pipeline)
-        known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
-        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval, labels)
+        spans_key = only_spans_key(nlp) if spans is None else spans
+        known = None if train is None else surfaces_of(list(read_golds(nlp, train)), spans_key)
+        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval, labels, spans_key)
         if len(pipelines) > 1:
             msg.divider(pipeline)
-        golds = _read_golds(nlp, data, labels)
+        golds = _read_golds(nlp, data, labels, spans_key)
         reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
@@ -107,7 +116,8 @@ def evaluate_cli(
         write_whole(output, json.dumps(scores, ensure_ascii=False, indent=2).encode())
         msg.good(f"Wrote {output}")
     if page is not None:
-        write_whole(page, render_page(report.pairs, title=f"{pipelines[-1]} · {data.name}").encode())
+        title = f"{pipelines[-1]} · {data.name}"
+        write_whole(page, render_page(report.pairs, title=title, spans_key=spans_key).encode())
         msg.good(f"Wrote {page}: open it in a browser.")
     if diagram is not None and not report.confidence.has_scores:
         msg.warn(f"No entity has a score, so {diagram} was not written.")
@@ -122,12 +132,13 @@ def evaluate_cli(
             msg.good(f"Wrote {path}")
 
 
-def _read_golds(nlp: "Language", data: Path, label_map: "LabelMap | None") -> "list[Doc]":
+def _read_golds(nlp: "Language", data: Path, label_map: "LabelMap | None", spans_key: str) -> "list[Doc]":
     """Read the gold documents of a corpus, and print warnings about its labels.
 
     nlp (Language): The pipeline; labels that it cannot predict are reported.
     data (Path): The corpus.
     label_map (LabelMap | None): Map of the labels; labels that it leaves out are reported.
+    spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`, whose labels are checked.
     RETURNS (list[Doc]): The documents.
     """
     from ..evaluation.label_maps import read_mapped_golds
@@ -137,7 +148,8 @@ def _read_golds(nlp: "Language", data: Path, label_map: "LabelMap | None") -> "l
 
     if label_map is None:
         golds = list(read_golds(nlp, data))
-        warn_of_unknown_labels(nlp, golds, data)
+        if not spans_key:
+            warn_of_unknown_labels(nlp, golds, data)
         return golds
     golds = read_mapped_golds(nlp, data, label_map, msg.warn)
     for sentence in label_map.report(SpacyRecognizer(nlp).labels):

@@ -39,6 +39,12 @@ def export_cli(
         metavar="[file|uncertain]",
         help="Order of the texts: 'uncertain' sorts by the lowest score in each text; needs --pipeline.",
     ),
+    spans: str = typer.Option(
+        "",
+        "--spans",
+        metavar="KEY",
+        help="Export doc.spans[KEY] instead of doc.ents. Its entities may overlap; bio, bioes and hf cannot hold that.",
+    ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = FORCE_FILE,
 ) -> None:
@@ -67,6 +73,7 @@ def export_cli(
             nlp=nlp,
             model=pipeline or "",
             order=order,
+            spans_key=spans,
             force=force,
             notify=notify,
             advance=advance,

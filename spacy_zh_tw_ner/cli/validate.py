@@ -15,6 +15,9 @@ def validate_cli(
         ..., metavar="CORPUS", help="Folder with train.spacy and dev.spacy; test.spacy is optional."
     ),
     output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the report."),
+    spans: str = typer.Option(
+        "", "--spans", metavar="KEY", help="Check the entities of doc.spans[KEY], which may overlap, not doc.ents."
+    ),
     window: int = typer.Option(254, "--window", min=1, help="Sentences with more characters are reported as long."),
 ) -> None:
     """Check a converted corpus: labels, repeated sentences, edges of entities, lengths, script, consistency.
@@ -28,9 +31,9 @@ def validate_cli(
 
     if output is not None:
         require_report(output, "JSON")
-    report = validate(folder, window=window)
+    report = validate(folder, window=window, spans_key=spans)
     labels = sorted({label for counts in report.splits.values() for label in counts.labels})
-    names = ("sentences", "characters", "without_entities", "over_window")
+    names = ["sentences", "characters", "without_entities", "over_window", *(["overlapping"] if spans else [])]
     rows: list[tuple[str, ...]] = [
         (name.replace("_", " "), *(f"{getattr(counts, name):,}" for counts in report.splits.values())) for name in names
     ]

@@ -18,13 +18,15 @@ def visualize_cli(
 ) -> None:
     """Write a self-contained HTML page that shows the correct, wrong and missed entities of a pipeline."""
     from ..atomic_writes import write_whole
+    from ..components.inspection import only_spans_key
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import predict_pairs
     from ..outputs import require_report
     from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     require_report(output, "HTML", inputs=[*pipeline_places(pipeline), data])
-    pairs = list(predict_pairs(load_pipeline(pipeline), data, limit=limit))
-    page = render_page(pairs, title=f"{pipeline} · {data.name}")
+    nlp = load_pipeline(pipeline)
+    pairs = list(predict_pairs(nlp, data, limit=limit))
+    page = render_page(pairs, title=f"{pipeline} · {data.name}", spans_key=only_spans_key(nlp))
     write_whole(output, page.encode())
     msg.good(f"Wrote {output}: open it in a browser.")

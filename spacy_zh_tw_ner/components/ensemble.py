@@ -25,7 +25,8 @@ from ..crf import Transitions, at_temperature
 from ..crf.transitions import FloatsT
 from ..errors import Errors, PipelineError, PipelineMismatchError, UsageError
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
-from .crf_component import CRFComponent, ScorerT, score_ner
+from .crf_component import CRFComponent, score_ner
+from .crf_pipe import ScorerT
 from .inspection import differences_of, find_recognizer, run_before, tokenization_of
 
 MOST_MEMBERS = 1000

@@ -10,8 +10,10 @@ from spacy.tokens import Doc
 from ..errors import Errors, PipelineError
 from ..language import BATCH_CHARACTERS, divide
 from .crf_component import CRFComponent
+from .crf_pipe import CRFPipe
+from .crf_spans import CRFSpanRecognizer
 
-ComponentT = TypeVar("ComponentT", bound=CRFComponent)
+ComponentT = TypeVar("ComponentT", bound=CRFPipe)
 
 
 @overload
@@ -22,13 +24,13 @@ def find_recognizer(nlp: Language, name: str | None = None) -> CRFComponent: ...
 def find_recognizer(nlp: Language, name: str | None, kind: type[ComponentT]) -> ComponentT: ...
 
 
-def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFComponent] = CRFComponent) -> CRFComponent:
+def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFPipe] = CRFComponent) -> CRFPipe:
     """Find the recognizer of a pipeline.
 
     nlp (Language): The pipeline.
     name (Optional[str]): Name of the component; by default the first of the class is returned.
-    kind (type[CRFComponent]): Class of the component; by default any class that decodes a CRF.
-    RETURNS (CRFComponent): The component.
+    kind (type[CRFComponent]): Class of the component; by default any class that writes `doc.ents`.
+    RETURNS (CRFPipe): The component.
     RAISES (ZhTwNerError): If the pipeline has no component of this name and class.
     """
     for candidate, component in nlp.pipeline:
@@ -40,13 +42,25 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFCompon
     raise PipelineError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
 
 
-def run_before(nlp: Language, component: CRFComponent, docs: Iterable[Doc]) -> list[Doc]:
+def find_span_recognizers(nlp: Language) -> list[CRFSpanRecognizer]:
+    """Return the recognizers of overlapping entities of a pipeline, in the order of the pipeline."""
+    return [component for _, component in nlp.pipeline if isinstance(component, CRFSpanRecognizer)]
+
+
+def only_spans_key(nlp: Language) -> str:
+    """Return the key of `doc.spans` of a pipeline that finds overlapping entities only; empty for other pipelines."""
+    recognizers = find_span_recognizers(nlp)
+    has_ents = any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+    return recognizers[0].spans_key if recognizers and not has_ents else ""
+
+
+def run_before(nlp: Language, component: CRFPipe, docs: Iterable[Doc]) -> list[Doc]:
     """Process documents with the components before a recognizer, such as the encoder to which it listens.
 
     No component is disabled for this: `nlp.select_pipes` would disable it for other threads, too.
 
     nlp (Language): The pipeline.
-    component (CRFComponent): The recognizer, a component of the pipeline.
+    component (CRFPipe): The recognizer, a component of the pipeline.
     docs (Iterable[Doc]): Documents with the vocabulary of the pipeline; the components annotate them.
     RETURNS (list[Doc]): The same documents.
     """

@@ -58,6 +58,9 @@ class RecognizerWarnings:
         if problems.n_trimmed:
             message = Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed)
             self._warn_once("white space", message, stacklevel=5)
+        if problems.n_overlapping:
+            message = Warnings.ZT801.format(n=problems.n_overlapping, name=self._name, text=problems.first_overlapping)
+            self._warn_once("overlaps", message, stacklevel=5)
         self.check_labels(problems.labels, labels, stacklevel=5)
 
     def check_labels(self, counts: Mapping[str, int], labels: Sequence[str], *, stacklevel: int = 4) -> None:

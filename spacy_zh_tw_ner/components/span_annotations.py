@@ -3,6 +3,8 @@
 * `doc.spans["ner"]` holds the predicted entities, and its `attrs["scores"]` one score per span. `span._.score` reads
   them, and a DocBin stores them. A copy of the scores is in `doc.user_data`, spaCy's storage of extension attributes,
   which `Doc.from_docs`, `doc.to_json(underscore=["score"])` and `span.as_doc(copy_user_data=True)` copy.
+* Groups of overlapping spans, such as those of `zh_tw_crf_spans`, have scores in the same attribute. They have no copy
+  in `doc.user_data`, whose keys have no labels: two spans of the same characters would have the same key.
 * `doc.spans["gazetteer"]` holds spans that are probably entities (evidence), and its `attrs["bonuses"]` one bonus per
   span.
 """
@@ -23,6 +25,7 @@ from ..errors import (
     Warnings,
 )
 from ..language.span_groups import CharacterSpans
+from ..tag_chains import TagChains
 from ..tag_scheme import TagScheme
 from ..tokenization.word_list import DEFAULT_BONUS
 
@@ -35,7 +38,22 @@ KeyT = tuple[str, str, int, int]
 
 
 def get_score(span: Span) -> float | None:
-    """Return the score of an entity; `span._.score` calls it.
+    """Return the score of a span; `span._.score` calls it.
+
+    span (Span): A span of any document.
+    RETURNS (Optional[float]): The score of the entity with these boundaries and this label, see `entity_score`. If
+        there is none, the score in another group of spans, such as that of `zh_tw_crf_spans`; otherwise None.
+    """
+    score = entity_score(span)
+    for key in span.doc.spans if score is None else ():
+        group = group_with_values(span.doc, key, SCORES) if key != SPANS_KEY else None
+        if group is not None and (found := _find_score(group, span, range(len(group)))) is not None:
+            return found
+    return score
+
+
+def entity_score(span: Span) -> float | None:
+    """Return the score of an entity.
 
     span (Span): A span of any document.
     RETURNS (Optional[float]): The probability that a recognizer gave to the entity with these boundaries and this
@@ -43,16 +61,23 @@ def get_score(span: Span) -> float | None:
         its score even if `doc.retokenize` moves its boundaries.
     """
     group = group_with_values(span.doc, SPANS_KEY, SCORES)
-    if group is None:
-        return _stored_score(span)
+    return _stored_score(span) if group is None else _find_score(group, span, _overlapping(group, span))
+
+
+def _find_score(group: CharacterSpans, span: Span, overlapping: Iterable[int]) -> float | None:
+    """Return the score of a span in a group that is sorted by start.
+
+    overlapping (Iterable[int]): Indices of the spans of the group that may overlap the span.
+    """
     scores = group.attrs[SCORES]
-    candidates = list(starting_at(group, span.start))
-    for index in candidates:
+    for index in starting_at(group, span.start):
         if (group[index].end, group[index].label) == (span.end, span.label):
             return float(scores[index])
     # The entity began or ended inside a token that retokenizing has merged, so its boundaries have moved.
-    for index in _overlapping(group, span):
-        if group[index].label == span.label and not group.is_aligned(index):
+    for index in overlapping:
+        other = group[index]
+        is_there = other.label == span.label and other.start < span.end and span.start < other.end
+        if is_there and not group.is_aligned(index):
             return float(scores[index])
     return None
 
@@ -127,13 +152,18 @@ def read_scores(doc: Doc) -> dict[Entity, float]:
 
 def write_scores(doc: Doc, prediction: Prediction) -> None:
     """Write predicted entities and their scores to `doc.spans["ner"]` and `doc.user_data`."""
-    spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
-    scores = list(prediction.scores)
-    doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={SCORES: scores})
+    spans = write_span_group(doc, SPANS_KEY, prediction)
     user_data: dict[Any, Any] = doc.user_data
     for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", EXTENSION)]:
         del user_data[key]
-    user_data.update(zip(map(_key, spans), scores, strict=True))
+    user_data.update(zip(map(_key, spans), prediction.scores, strict=True))
+
+
+def write_span_group(doc: Doc, key: str, prediction: Prediction) -> list[Span]:
+    """Write spans and their scores to `doc.spans[key]`; return the spans."""
+    spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
+    doc.spans[key] = CharacterSpans(doc, name=key, spans=spans, attrs={SCORES: list(prediction.scores)})
+    return spans
 
 
 def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
@@ -150,16 +180,17 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
     doc.spans[EVIDENCE_KEY] = CharacterSpans(doc, name=EVIDENCE_KEY, spans=[*earlier, *new], attrs=attrs)
 
 
-def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
+def find_evidence(docs: Sequence[Doc], scheme: TagScheme | TagChains) -> Evidence:
     """Read the evidence of documents, and convert it to bonuses of emissions.
 
     A span that is an entity has one tag for each of its tokens. The bonus is added to the emission of this tag at each
     token. So a tag path with the whole span as an entity gains most, and long spans gain more than short ones.
 
     docs (Sequence[Doc]): The documents.
-    scheme (TagScheme): Tag scheme of the component.
+    scheme (TagScheme | TagChains): Tags of the component. Chains use the evidence for their labels only, because the
+        other spans may be evidence for the recognizer of `doc.ents`.
     RETURNS (Evidence): Bonuses by row and tag; the rows are the tokens of all documents, concatenated.
-    RAISES (ZhTwNerError): For a label that is not in the scheme.
+    RAISES (ZhTwNerError): For a label that is not in a TagScheme.
     """
     rows: list[int] = []
     tags: list[int] = []
@@ -167,6 +198,8 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
     for doc, first in zip(docs, accumulate(map(len, docs), initial=0), strict=False):
         for span, bonus in zip(doc.spans.get(EVIDENCE_KEY, ()), _bonuses(doc), strict=True):
             if span.label_ not in scheme.labels:
+                if isinstance(scheme, TagChains):
+                    continue
                 raise SettingError(Errors.ZT360.format(label=span.label_, text=span.text, labels=list(scheme.labels)))
             path = scheme.path(Entity(span.start, span.end, span.label_))
             rows += range(first + span.start, first + span.end)

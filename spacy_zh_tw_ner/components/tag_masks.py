@@ -81,6 +81,8 @@ class GoldProblems:
     n_trimmed: Number of entities from whose edges white space was removed.
     first_trimmed: Text of the first of these entities.
     labels: Label that is not in the tag scheme → number of its entities.
+    n_overlapping: Number of spans that overlap a longer one of the same group, and are not used.
+    first_overlapping: Text of the first of these spans.
     """
 
     n_unusable: int = 0
@@ -88,6 +90,14 @@ class GoldProblems:
     n_trimmed: int = 0
     first_trimmed: str = ""
     labels: Counter[str] = field(default_factory=Counter)
+    n_overlapping: int = 0
+    first_overlapping: str = ""
+
+    def add_unusable(self, n: int, text: str) -> None:
+        """Count `n` annotations of a text that fit no legal tag sequence."""
+        if n and not self.n_unusable:
+            self.first_unusable = text[:40]
+        self.n_unusable += n
 
 
 def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:
@@ -114,13 +124,22 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
         problems.labels.update(entity.label for entity in entities if entity.label not in scheme.labels)
         if entities:
             white_space = find_white_space([example.predicted])
-            entities, outside, trimmed, n_left_out = trim_white_space(entities, outside, white_space)
-            if trimmed and not problems.n_trimmed:
-                problems.first_trimmed = example.predicted[trimmed[0].start : trimmed[0].end].text
-            problems.n_trimmed += len(trimmed)
+            entities, outside, n_left_out = trim_counted(entities, outside, white_space, example.predicted, problems)
             n_unusable += n_left_out
-        if n_unusable and not problems.n_unusable:
-            problems.first_unusable = gold.text[:40]
-        problems.n_unusable += n_unusable
+        problems.add_unusable(n_unusable, gold.text)
         masks.append(scheme.gold_mask(entities, outside))
     return np.concatenate(masks), problems
+
+
+def trim_counted(
+    entities: list[Entity], outside: BoolsT, white_space: WhiteSpace, doc: Doc, problems: GoldProblems
+) -> tuple[list[Entity], BoolsT, int]:
+    """Trim white space as `trim_white_space` does, and count the trimmed entities in `problems`.
+
+    RETURNS (tuple[list[Entity], np.ndarray, int]): The entities, the new `outside`, and the number of dropped entities.
+    """
+    entities, outside, trimmed, n_dropped = trim_white_space(entities, outside, white_space)
+    if trimmed and not problems.n_trimmed:
+        problems.first_trimmed = doc[trimmed[0].start : trimmed[0].end].text
+    problems.n_trimmed += len(trimmed)
+    return entities, outside, n_dropped

@@ -1,7 +1,6 @@
 """Check annotations: repair or reject invalid ones, count both, and write the rejected ones to a file."""
 
 import json
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from ..entities import Entity
+from ..interval_scheduling import keep_longest
 from .records import NoAnnotation, Record
 from .script_conversion import CONVERTED, KEPT
 
@@ -25,6 +25,7 @@ class Tally:
     left_out (Counter[str]): Reason → number of regions that are not annotations, such as regions without a label.
     scripts (Counter[str]): Script that `--script auto` has detected, "Traditional" or "Simplified" → number of texts.
     rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects.
+    overlapping (int): Number of kept annotations that overlap a longer one; 0 without `--spans`.
     conversions (Counter[str]): Name of the script converter, such as "OpenCC 1.4.2 s2tw" → number of entities whose
         text OpenCC converts in another way inside the sentence than alone.
     """
@@ -37,6 +38,7 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     scripts: Counter[str] = field(default_factory=Counter)
     rejects: list[dict[str, object]] = field(default_factory=list)
+    overlapping: int = 0
     conversions: Counter[str] = field(default_factory=Counter)
 
     def reject_record(self, origin: str, problem: str, seen: str, remedy: str) -> None:
@@ -51,7 +53,7 @@ class Tally:
         self.rejects.append({"origin": origin, "reason": problem, "text": seen, "remedy": remedy})
 
 
-def check_record(record: Record, tally: Tally) -> Record:
+def check_record(record: Record, tally: Tally, *, overlaps: bool = False) -> Record:
     """Keep the valid entities of a record, and reject the others.
 
     An entity is valid if it is inside the text, is not empty, and overlaps no other entity that is kept. Of two
@@ -60,6 +62,7 @@ def check_record(record: Record, tally: Tally) -> Record:
 
     record (Record): The record as its reader returned it.
     tally (Tally): Receives the counts and the rejects.
+    overlaps (bool): Entities of different labels may overlap; only those of one label are compared with each other.
     RETURNS (Record): The record with its valid entities, sorted by position.
     """
     tally.sentences += 1
@@ -78,15 +81,18 @@ def check_record(record: Record, tally: Tally) -> Record:
         tally.repaired += trimmed != entity
         tally.duplicates += trimmed in sound
         sound[trimmed] = None
+    of_label: dict[str, list[Entity]] = {}
+    for entity in sound:
+        of_label.setdefault(entity.label if overlaps else "", []).append(entity)
     kept: list[Entity] = []
-    for entity in sorted(sound, key=lambda e: (e.start - e.end, e.start)):
-        # `kept` is sorted and without overlaps, so only the two neighbours can overlap.
-        i = bisect_left(kept, entity.start, key=lambda e: e.start)
-        rival = next((k for k in kept[max(0, i - 1) : i + 1] if entity.start < k.end and k.start < entity.end), None)
-        if rival is None:
-            kept.insert(i, entity)
-        else:
+    for comparable in of_label.values():
+        found, dropped = keep_longest(comparable)
+        kept += found
+        for entity, rival in dropped:
             _reject(tally, record, entity, f"overlaps {rival.label} at {rival.start}–{rival.end}")
+    if overlaps:
+        kept.sort(key=lambda e: (e.start, -e.end, e.label))
+        tally.overlapping += len(keep_longest(kept)[1])
     tally.entities += len(kept)
     return replace(record, entities=kept)
 
@@ -163,12 +169,13 @@ def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
     scripts: Counter[str] = Counter()
     conversions: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
-    duplicates = 0
+    duplicates = overlapping = 0
     for tally in tallies:
         scripts.update(tally.scripts)
         conversions.update(tally.conversions)
         left_out.update(tally.left_out)
         duplicates += tally.duplicates
+        overlapping += tally.overlapping
     if scripts[KEPT]:
         others = f" {scripts[CONVERTED]:,} others are Simplified." if scripts[CONVERTED] else ""
         yield f"--script auto: {scripts[KEPT]:,} texts are not Simplified and are left as they are.{others}"
@@ -179,5 +186,7 @@ def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
         yield f"Converted by {converted_by}{separately * bool(rescued)}."
     if duplicates:
         yield f"{duplicates:,} annotations repeat another one; each is kept once."
+    if overlapping:
+        yield f"{overlapping:,} annotations overlap a longer one. All are in doc.spans; doc.ents has the longest ones."
     for reason, n in left_out.items():
         yield f"Left out: {n:,} times {reason}. All are listed in {report}."

@@ -11,7 +11,8 @@ from ..errors import CorpusError, Errors, OutputError
 from ..outputs import require_apart, require_new, require_report
 from .annotation_checks import RejectsWriter, Tally, check_record, rejects_path
 from .formats.detection import FORMATS, guess_format, is_unlabelled_file
-from .formats.docbin import SpacyWriter, is_doc_bin, is_shards
+from .formats.docbin import require_key
+from .formats.docbin_writer import SpacyWriter, is_doc_bin, is_shards
 from .records import SILENT, USUAL_FIELDS, FieldNames, NotifyT, Reading, Record, ignore
 from .script_conversion import CONVERTED, KEPT, LOOKED_AT, RecordConverter, ScriptDecision, record_converter
 from .splits import SplitPlan, assign, data_files, locate, parse_ratio, plan_splits, splits_in
@@ -32,6 +33,8 @@ class ConvertSettings:
     fields (FieldNames): Names of JSON fields or Parquet columns, for files with uncommon names.
     split (str): Ratio of a random split, such as "8:1:1"; empty for no split.
     seed (int): Seed of the random split.
+    spans (str): Key in `doc.spans` for all annotations; those of different labels may then overlap. Empty to write
+        `doc.ents` only, and to reject overlapping annotations.
     """
 
     format: str = "auto"
@@ -41,6 +44,7 @@ class ConvertSettings:
     fields: FieldNames = USUAL_FIELDS
     split: str = ""
     seed: int = 0
+    spans: str = ""
 
 
 def convert(
@@ -66,17 +70,18 @@ def convert(
     """
     if settings.format not in ("auto", *FORMATS):
         raise CorpusError(Errors.ZT211.format(value=settings.format, choices=sorted(FORMATS)))
+    require_key(settings.spans)
     plan, route = _plan(source, target, settings, notify)
     report = rejects_path(target, plan.files)
     _require_outputs(plan.files, report, force)
     with staged(resolve(target)) as folder:
         with (folder / "rejects.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as file:
             rejects = RejectsWriter(file)
-            writers = {path: SpacyWriter(folder / path.name) for path in plan.files}
+            writers = {path: SpacyWriter(folder / path.name, spans_key=settings.spans) for path in plan.files}
             tallies = {path: Tally() for path in plan.files}
             decision = ScriptDecision()
             for path, files in plan.files.items():
-                reading = Reading(settings.offsets, notify, advance, settings.fields)
+                reading = Reading(settings.offsets, notify, advance, settings.fields, settings.spans)
                 records = read_records(files, settings, tallies[path], reading=reading, decision=decision)
                 for i, record in enumerate(records):
                     goes_to = route(path, i)
@@ -137,7 +142,7 @@ def read_records(
     """Read files of any known format, check their annotations, and convert their script.
 
     paths (list[Path]): The files.
-    settings (ConvertSettings): Format and script; the other settings are ignored here.
+    settings (ConvertSettings): Format, script and spans; the other settings are ignored here.
     tally (Tally): Receives the counts and the rejects.
     reading (Reading): Unit of offsets, field names, and callbacks for messages and progress.
     decision (Optional[ScriptDecision]): For the script "auto": decides which texts are Simplified. Pass the same object
@@ -160,7 +165,7 @@ def read_records(
             decision.begin_file(record.text for record in first)
             records = chain(first, records)
         for record in records:
-            checked = check_record(record, tally)
+            checked = check_record(record, tally, overlaps=bool(settings.spans))
             if settings.script == "auto":
                 simplified = decision.is_simplified(record.text)
                 tally.scripts[CONVERTED if simplified else KEPT] += 1
@@ -206,7 +211,7 @@ def _plan_random_split(
     files = data_files(source)
     # Only the texts are needed to group records, so offsets and script are not converted here.
     plain = replace(settings, script="none", offsets="codepoint")
-    reading = Reading("codepoint", fields=settings.fields)
+    reading = Reading("codepoint", fields=settings.fields, spans_key=settings.spans)
     records = (
         (str(file), record) for file in files for record in read_records([file], plain, Tally(), reading=reading)
     )

@@ -13,11 +13,13 @@ from spacy.language import Language
 from ..atomic_writes import put_in_place, resolve, staged
 from ..entities import Entity
 from ..errors import CorpusError, Errors, UnknownFormatError
+from ..interval_scheduling import keep_longest
 from ..outputs import require_apart, require_new
 from .annotation_checks import Tally, trim
 from .convert import ConvertSettings, read_records
 from .formats.brat import write_brat
 from .formats.columns import write_columns
+from .formats.docbin import require_key
 from .formats.hugging_face import write_hugging_face
 from .formats.json_spans import write_doccano, write_spacy_json
 from .formats.label_studio import write_label_studio
@@ -49,6 +51,7 @@ def export(
     nlp: Language | None = None,
     model: str = "",
     order: str = "file",
+    spans_key: str = "",
     force: bool = False,
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
@@ -61,6 +64,7 @@ def export(
     nlp (Optional[Language]): Pipeline that annotates the texts; without it, the annotations of the source are written.
     model (str): Name of the pipeline to show in the tool.
     order (str): "file" keeps the order; "uncertain" sorts by the lowest score in each text.
+    spans_key (str): Key of the annotations in `doc.spans`, which may overlap; empty for `doc.ents`.
     force (bool): Replace an existing file.
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
@@ -69,8 +73,9 @@ def export(
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
-    reading = Reading(notify=notify, advance=advance)
-    proposals = read_gold(source, reading) if nlp is None else propose(nlp, read_texts(source, reading))
+    require_key(spans_key)
+    reading = Reading(notify=notify, advance=advance, spans_key=spans_key)
+    proposals = read_gold(source, reading) if nlp is None else propose(nlp, read_texts(source, reading), spans_key)
     if order == "uncertain":
         proposals = most_uncertain_first(proposals)
     named = model if nlp is not None else None
@@ -86,7 +91,7 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
     RAISES (CorpusError): If the file cannot be read, or at the first annotation or record that is rejected.
     """
     tally = Tally()
-    for record in read_records([path], ConvertSettings(script="none"), tally, reading=reading):
+    for record in read_records([path], ConvertSettings(script="none", spans=reading.spans_key), tally, reading=reading):
         _raise_first_reject(tally)
         yield Proposal(record, [])
     _raise_first_reject(tally)
@@ -111,7 +116,8 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     RAISES (CorpusError): If the file is missing or not UTF-8, or at the first record that is rejected.
     """
     tally = Tally()
-    records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
+    settings = ConvertSettings(script="none", spans=reading.spans_key)
+    records = read_records([path], settings, tally, reading=reading)
     try:
         first = list(islice(records, 1))
     except UnknownFormatError:
@@ -125,17 +131,21 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     _raise_first_reject(tally, records_only=True)
 
 
-def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
+def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> Iterator[Proposal]:
     """Annotate texts with a pipeline.
 
     nlp (Language): The pipeline. If its entities have no `_.score`, the proposals have no scores.
     records (Iterable[Record]): Records whose texts are annotated.
+    spans_key (str): Key of the predictions in `doc.spans`; empty for `doc.ents`.
+    RAISES (CorpusError): If the pipeline does not write `doc.spans[spans_key]`.
     YIELDS (Proposal): New records in the same order, with white space trimmed from the edges of entities.
     """
     for doc, record in nlp.pipe(((record.text, record) for record in records), as_tuples=True):
         found: list[Entity] = []
         scores: list[float] = []
-        for ent in doc.ents:
+        if spans_key and spans_key not in doc.spans:
+            raise CorpusError(Errors.ZT803.format(key=spans_key, keys=", ".join(doc.spans) or "none"))
+        for ent in doc.spans[spans_key] if spans_key else doc.ents:
             if ent.text.strip():
                 found.append(trim(Entity(ent.start_char, ent.end_char, ent.label_), record.text))
                 score = ent._.score if ent.has_extension("score") else None
@@ -169,19 +179,21 @@ def why_not(record: Record, format: str) -> str:
     format (str): One of `WRITERS`.
     RETURNS (str): A noun phrase for the error message, such as "a line break".
     """
-    text = record.text
+    text, reasons = record.text, []
     if format in ("bio", "bioes", "hf", "brat") and any(SPACE.search(entity.label) for entity in record.entities):
-        return "a label with white space"
+        reasons.append("a label with white space")
+    if format in ("bio", "bioes", "hf") and keep_longest(record.entities)[1]:
+        reasons.append("overlapping entities")
     if format in ("bio", "bioes"):
         if not text.strip():
-            return "a text without characters"
+            reasons.append("a text without characters")
         if "\n" in text or text.endswith("\r"):
-            return "a line break"
+            reasons.append("a line break")
         if record.doc_id != record.doc_id.strip() or "\n" in record.doc_id:
-            return "white space around the name of a document"
+            reasons.append("white space around the name of a document")
     if format == "brat" and text.startswith("\ufeff"):
-        return "a byte order mark"
-    return ""
+        reasons.append("a byte order mark")
+    return next(iter(reasons), "")
 
 
 def write_corpus(

@@ -103,6 +103,7 @@ class Reading:
     notify (Callable[[str], object]): Receives messages about a file as a whole.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     fields (FieldNames): Names of fields that the user gave, for files with uncommon names.
+    spans_key (str): Key of the annotations in `doc.spans` of `.spacy` files; empty for `doc.ents`.
     reject (Callable[[str, str, str, str], object]): Called for each record that the reader rejects, with its origin,
         the problem, the text in the file and the remedy. The default raises a CorpusError.
     """
@@ -111,6 +112,7 @@ class Reading:
     notify: NotifyT = ignore
     advance: Callable[[float], object] = ignore
     fields: FieldNames = USUAL_FIELDS
+    spans_key: str = ""
     reject: RejectT = raise_broken
 
 

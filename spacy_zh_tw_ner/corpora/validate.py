@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Errors
+from ..interval_scheduling import keep_longest
 from .annotation_consistency import Inconsistency, among_themselves, left_out, only_here
 from .duplicates import Duplicate, find_duplicates
 from .entity_edges import Edge, find_edges
-from .formats.docbin import Sentence, read_sentences
+from .formats.docbin import Sentence, read_sentences, require_key
 from .script_conversion import simplified_test
 from .splits import SPLITS
 
@@ -39,6 +40,7 @@ class SplitReport:
     without_entities (int): Number of sentences without entities.
     simplified (float): Share of Simplified characters, 0 to 1.
     labels (dict[str, int]): Label → number of entities.
+    overlapping (int): Number of entities that overlap a longer one; 0 for `doc.ents`.
     """
 
     sentences: int = 0
@@ -48,6 +50,7 @@ class SplitReport:
     without_entities: int = 0
     simplified: float = 0.0
     labels: dict[str, int] = field(default_factory=dict)
+    overlapping: int = 0
 
 
 @dataclass
@@ -89,16 +92,20 @@ class ValidationReport:
         }
 
 
-def validate(folder: Path, *, window: int = WINDOW) -> ValidationReport:
+def validate(folder: Path, *, window: int = WINDOW, spans_key: str = "") -> ValidationReport:
     """Check the `.spacy` files of a converted corpus.
 
     folder (Path): Folder with train.spacy and dev.spacy; test.spacy is optional.
     window (int): Length that sentences should not exceed, in characters.
+    spans_key (str): Key of the entities in `doc.spans`, which may overlap; empty for `doc.ents`.
     RETURNS (ValidationReport): Counts, errors and warnings.
     RAISES (CorpusError): If train.spacy or dev.spacy is missing, or a file is not a `.spacy` file.
     """
+    require_key(spans_key)
     splits = {
-        split: read_sentences(folder, split) for split in SPLITS if split != "test" or (folder / "test.spacy").exists()
+        split: read_sentences(folder, split, spans_key=spans_key)
+        for split in SPLITS
+        if split != "test" or (folder / "test.spacy").exists()
     }
     report = ValidationReport(window, {split: _count(sentences, window) for split, sentences in splits.items()})
     report.edges = [edge for sentences in splits.values() for edge in find_edges(sentences)]
@@ -112,7 +119,7 @@ def validate(folder: Path, *, window: int = WINDOW) -> ValidationReport:
         if not counts.labels:
             path = folder / f"{split}.spacy"
             report.errors.append(Errors.ZT204.format(path=path, n=counts.sentences, format=".spacy"))
-    report.errors += _unknown_labels(splits)
+    report.errors += _unknown_labels(splits) + _overlaps_of_one_label(splits)
     report.warnings += _warnings(report)
     return report
 
@@ -130,6 +137,7 @@ def _count(sentences: Sequence[Sentence], window: int) -> SplitReport:
         without_entities=sum(not sentence.entities for sentence in sentences),
         simplified=round(simplified / max(1, sum(lengths)), 6),
         labels=dict(sorted(labels.items())),
+        overlapping=sum(len(keep_longest(sentence.entities)[1]) for sentence in sentences),
     )
 
 
@@ -142,6 +150,21 @@ def _unknown_labels(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
                 if entity.label not in known:
                     first.setdefault((split, entity.label), sentence.origin)
     return [Errors.ZT209.format(origin=origin, label=label, split=split) for (split, label), origin in first.items()]
+
+
+def _overlaps_of_one_label(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
+    """Return a message for each split and label with entities that overlap others of the same label."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for split, sentences in splits.items():
+        for sentence in sentences:
+            for label in {entity.label for entity in sentence.entities}:
+                _, dropped = keep_longest(entity for entity in sentence.entities if entity.label == label)
+                found.setdefault((split, label), []).extend(sentence.origin for _ in dropped)
+    return [
+        Errors.ZT804.format(n=len(origins), split=split, label=label, first=origins[0])
+        for (split, label), origins in found.items()
+        if origins
+    ]
 
 
 def _warnings(report: ValidationReport) -> list[str]:

@@ -118,6 +118,25 @@ class ComponentErrors:
         "that it was exported from."
     )
 
+    # Overlapping entities
+    ZT796 = "zh_tw_crf_spans: each group of `groups` must be a list of one or more labels (got {value!r})."
+    ZT797 = (
+        "zh_tw_crf_spans: spans_key must be a non-empty string other than {reserved}, which other components use (got "
+        "{value!r})."
+    )
+    ZT798 = (
+        "zh_tw_crf_spans: the label {label!r} is twice in `groups`. Each label belongs to one group, because it has one"
+        " chain of tags. Remove it from the other groups."
+    )
+    ZT799 = (
+        "The setting `groups` of '{name}' has labels that its corpus does not have: {unknown}. The corpus has: "
+        "{labels}. Correct these names, or give all labels in [initialize.components.{name}]."
+    )
+    ZT800 = (
+        "'{name}' was trained with groups = {trained}, but its config has groups = {config}, by which its weights "
+        "would be assigned to other tags. Restore the groups in the config, or train again."
+    )
+
     # Personal data
     ZT850 = "zh_tw_pii has no rules for the label {label!r}. Choose from {labels}."
     ZT851 = "zh_tw_pii: priority must be a finite number of at least 0 (got {value})."
@@ -175,6 +194,12 @@ class ComponentWarnings:
         "entities, and evaluations count them as missed. If a label is new, add it before training: "
         'nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
         "[initialize.after_init]. If '{name}' has the label under another name, rename it in the corpus."
+    )
+
+    ZT801 = (
+        "{n} gold spans of this batch overlap a longer span of the same group of '{name}' (first: {text!r}). One group "
+        "cannot have both, so training ignores the shorter ones. Correct the annotation, or give labels that may "
+        "overlap separate groups in the setting `groups`."
     )
 
     # Use of components

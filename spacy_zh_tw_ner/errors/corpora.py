@@ -94,3 +94,17 @@ class CorpusErrors:
         "The label map does not fit {path}: none of its entities has a label of the table [corpus] ({labels}). Write "
         "the labels of this corpus into [corpus]."
     )
+
+    # Overlapping entities
+    ZT802 = "--spans {value} is the key of other spans of this package. Give another key of doc.spans, such as sc."
+    ZT803 = (
+        "The pipeline writes no doc.spans[{key!r}]. Its keys: {keys}. Give one of them with --spans, or a pipeline "
+        "with the component zh_tw_crf_spans."
+    )
+    ZT805 = (
+        "{options} cannot be combined with --spans: they are defined for entities that do not overlap. Leave one out."
+    )
+    ZT804 = (
+        "{n} entities of {split} overlap others of their label {label}, the first at {first}, and no pipeline can find "
+        "both. Convert the corpus with `python -m spacy zh-tw-ner convert --spans`, which rejects them."
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..crf import Reliability, chance_error, reliability
-from .predictions import compare, entity_of
+from .predictions import compare, entity_of, predicted_spans
 
 N_BINS = 10  # bins with equal numbers of entities; Naeini et al. (2015), who propose the measure, use 10 bins
 
@@ -46,19 +46,20 @@ class Confidence(NamedTuple):
         return f"{self.error:.4f} (expected by chance if perfectly calibrated: {self.by_chance:.4f})"
 
 
-def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = N_BINS) -> Confidence:
+def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], spans_key: str = "", *, n_bins: int = N_BINS) -> Confidence:
     """Measure the calibration of entity scores: compare the mean score of each bin with the share of right entities.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents. Entities without a score, and entities in
         unannotated text, are ignored.
+    spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.
     n_bins (int): Largest number of bins.
     RETURNS (Confidence): Calibration by bin.
     """
     pairs = list(pairs)
     scores: list[float] = []
     correct: list[bool] = []
-    for (_, predicted), document in zip(pairs, compare(pairs), strict=True):
-        for ent in predicted.ents:
+    for (_, predicted), document in zip(pairs, compare(pairs, spans_key), strict=True):
+        for ent in predicted_spans(predicted, spans_key):
             entity, score = entity_of(ent), ent._.score if ent.has_extension("score") else None
             if score is not None and entity in document.found:
                 scores.append(score)

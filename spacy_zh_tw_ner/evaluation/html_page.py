@@ -7,11 +7,13 @@ from importlib.resources import files
 
 from spacy.tokens import Doc
 
+from ..components.chain_gold import gold_spans
 from ..entities import Entity
 from .bootstrap import Scores, summarize
 from .entity_counts import count_entities
 from .mistakes import KINDS, Confusion, Mistake, confusion, count_mistakes, find_mistakes
 from .predictions import ComparedDoc, compare, entity_of
+from .span_layers import render_layers
 
 # Degrees. Hues at multiples of the golden angle are well separated for any number of labels.
 GOLDEN_ANGLE = 137.508
@@ -24,7 +26,7 @@ KIND_NAMES = {
 }
 
 
-def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
+def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str, spans_key: str = "") -> str:
     """Render gold and predicted documents as an HTML page.
 
     Every document is shown with its predicted entities. If they differ from the gold entities, the gold entities are
@@ -33,17 +35,19 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
 
     pairs (Sequence[tuple[Doc, Doc]]): Gold and predicted documents.
     title (str): Title of the page.
+    spans_key (str): Key of the entities in `doc.spans`, which are shown in layers, see `span_layers`; empty for
+        `doc.ents`.
     RETURNS (str): The page as HTML.
     """
-    labels = sorted({ent.label_ for pair in pairs for doc in pair for ent in doc.ents})
+    labels = sorted({ent.label_ for pair in pairs for doc in pair for ent in gold_spans(doc, spans_key)})
     hues = {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
     places = {label: i for i, label in enumerate(labels)}
-    documents = compare(pairs)
+    documents = compare(pairs, spans_key)
     summary = summarize(count_entities(documents))
     n_wrong = sum(not document.is_right for document in documents)
     rows = [(f'<mark style="--h:{hues[label]}">{escape(label)}</mark>', s) for label, s in summary.groups.items()]
     body = (
-        _sentence(gold, predicted, document, hues, places)
+        _sentence(gold, predicted, document, hues, places, spans_key)
         for (gold, predicted), document in zip(pairs, documents, strict=True)
     )
     values = {
@@ -92,7 +96,7 @@ def _matrix(found: Confusion) -> str:
 
 
 def _sentence(
-    gold: Doc, predicted: Doc, document: ComparedDoc, hues: Mapping[str, int], places: Mapping[str, int]
+    gold: Doc, predicted: Doc, document: ComparedDoc, hues: Mapping[str, int], places: Mapping[str, int], spans_key: str
 ) -> str:
     """Render a document with its predicted entities and, if it has mistakes, its gold entities and the mistakes' kinds.
 
@@ -100,18 +104,21 @@ def _sentence(
     places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
     """
     mistakes = find_mistakes(document)
-    present = {ent.label_ for doc in (gold, predicted) for ent in doc.ents}
-    rows = [f'<p class="said">{_marked(predicted, hues, document.found - document.expected, "wrong")}</p>']
+    present = {ent.label_ for doc in (gold, predicted) for ent in gold_spans(doc, spans_key)}
+    rows = [f'<p class="said">{_marked(predicted, hues, document.found - document.expected, "wrong", spans_key)}</p>']
     if mistakes:
         kinds = [name for kind, name in KIND_NAMES.items() if any(mistake.kind == kind for mistake in mistakes)]
-        marked = _marked(gold, hues, document.expected - document.found, "missed")
+        marked = _marked(gold, hues, document.expected - document.found, "missed", spans_key)
         rows.append(f'<p class="gold"><span class="tag">標準 gold</span>{marked}</p>')
         rows.append(f'<p class="kinds">{" · ".join(kinds)}</p>')
     return f'<article class="{_filter_classes(mistakes, present, places)}">{"".join(rows)}</article>'
 
 
-def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: str) -> str:
+def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: str, spans_key: str) -> str:
     """Render a text with its entities highlighted. The entities in `marked` get the CSS class `kind`."""
+    if spans_key:
+        scored = {entity_of(span): span._.score for span in gold_spans(doc, spans_key)}
+        return render_layers(doc.text, scored, hues, marked, kind)
     parts, position = [], 0
     for ent in sorted(doc.ents, key=lambda ent: ent.start):
         flag = f' class="{kind}"' if entity_of(ent) in marked else ""

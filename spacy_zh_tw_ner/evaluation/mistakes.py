@@ -1,7 +1,7 @@
 """Classify mistakes: missed and spurious entities, wrong boundaries, wrong labels, or both."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,8 @@ def overlapping(
     """Pair gold and predicted entities that share a character, one to one, and as many as possible.
 
     One pass over both sides is enough because entities of one side do not overlap: of two entities that cannot be
-    paired, the one that ends first overlaps no later entity.
+    paired, the one that ends first overlaps no later entity. Equal labels are paired label by label, because entities
+    of `doc.spans` may overlap if their labels differ. Of those, pairs of different labels may be missed.
 
     expected (Iterable[Entity]): Gold entities.
     found (Iterable[Entity]): Predicted entities.
@@ -73,6 +74,17 @@ def overlapping(
     RETURNS (list[tuple[Entity, Entity]]): Pairs of a gold and a predicted entity, in order.
     """
     left, right = sorted(expected), sorted(found)
+    if same_label:
+        labels = sorted({entity.label for entity in left} & {entity.label for entity in right})
+        of_label = ([[e for e in side if e.label == label] for side in (left, right)] for label in labels)
+        return sorted(pair for sides in of_label for pair in _overlapping(*sides))
+    return _overlapping(left, right, same_label=False)
+
+
+def _overlapping(
+    left: Sequence[Entity], right: Sequence[Entity], *, same_label: bool = True
+) -> list[tuple[Entity, Entity]]:
+    """Pair two sorted lists of entities, see `overlapping`."""
     pairs: list[tuple[Entity, Entity]] = []
     i = j = 0
     while i < len(left) and j < len(right):

@@ -8,8 +8,9 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from ..components.chain_gold import gold_spans
 from ..entities import Entity
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, PipelineError
 from ..training.char_corpus import CharCorpus
 from .label_maps import LabelMap
 
@@ -72,18 +73,32 @@ def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tu
     return predict_golds(nlp, read_golds(nlp, corpus, limit=limit))
 
 
-def compare(pairs: Iterable[tuple[Doc, Doc]]) -> list[ComparedDoc]:
+def compare(pairs: Iterable[tuple[Doc, Doc]], spans_key: str = "") -> list[ComparedDoc]:
     """Collect gold and predicted entities by character offsets; the documents may be tokenized differently.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents of the same text.
+    spans_key (str): Key of the entities in `doc.spans`, which may overlap; empty for `doc.ents`.
     RETURNS (list[ComparedDoc]): One per pair, in order.
+    RAISES (PipelineError): If a predicted document has no spans of this key.
     """
     compared = []
     for gold, predicted in pairs:
-        annotated = _annotated_characters(gold)
-        found = (entity for entity in map(entity_of, predicted.ents) if annotated[entity.start : entity.end].all())
-        compared.append(ComparedDoc(gold.text, frozenset(map(entity_of, gold.ents)), frozenset(found)))
+        annotated = _annotated_characters(gold, spans_key)
+        found = (entity_of(ent) for ent in predicted_spans(predicted, spans_key))
+        right = (entity for entity in found if annotated[entity.start : entity.end].all())
+        expected = frozenset(map(entity_of, gold_spans(gold, spans_key)))
+        compared.append(ComparedDoc(gold.text, expected, frozenset(right)))
     return compared
+
+
+def predicted_spans(predicted: Doc, spans_key: str) -> list[Span]:
+    """Return the predicted entities of a document: those of `doc.spans[spans_key]`, or of `doc.ents` for an empty key.
+
+    RAISES (PipelineError): If the pipeline has written no spans of this key.
+    """
+    if spans_key and spans_key not in predicted.spans:
+        raise PipelineError(Errors.ZT803.format(key=spans_key, keys=", ".join(predicted.spans) or "none"))
+    return gold_spans(predicted, spans_key)
 
 
 def entity_of(ent: Span) -> Entity:
@@ -91,9 +106,11 @@ def entity_of(ent: Span) -> Entity:
     return Entity(ent.start_char, ent.end_char, ent.label_)
 
 
-def _annotated_characters(gold: Doc) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return a (n_characters,) mask of the characters that have gold annotations."""
+def _annotated_characters(gold: Doc, spans_key: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return a (n_characters,) mask of the characters that have gold annotations; see `chain_gold`."""
     annotated = np.ones(len(gold.text), dtype=bool)
+    if spans_key in gold.spans and not gold.has_annotation("ENT_IOB"):
+        return annotated
     for token in gold:  # in documents without annotations, every `ent_iob` is 0
         annotated[token.idx : token.idx + len(token)] = token.ent_iob != 0
     return annotated

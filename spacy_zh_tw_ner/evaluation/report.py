@@ -8,8 +8,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from ..components.chain_gold import gold_spans
 from ..entities import Entity
-from ..errors import Errors, MissingExtraError
+from ..errors import Errors, MissingExtraError, SettingError
 from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
@@ -35,6 +36,8 @@ class EvaluateSettings:
         Simplified), which takes two more passes.
     seqeval (bool): Also compute seqeval's report.
     label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
+    spans_key (str): Key of the entities in `doc.spans`, which may overlap, instead of `doc.ents`. It cannot be combined
+        with `scripts`, `seqeval` and `label_map`, which are defined for entities that do not overlap.
     """
 
     resamples: int = RESAMPLES
@@ -43,6 +46,14 @@ class EvaluateSettings:
     scripts: bool = False
     seqeval: bool = False
     label_map: LabelMap | None = None
+    spans_key: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise a SettingError for settings that cannot be combined."""
+        flat = {"--scripts": self.scripts, "--seqeval": self.seqeval, "--label-map": self.label_map is not None}
+        chosen = [name for name, is_chosen in flat.items() if is_chosen]
+        if self.spans_key and chosen:
+            raise SettingError(Errors.ZT805.format(options=", ".join(chosen)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
     """
     predicted = predict_golds(nlp, golds, settings.label_map)
     pairs = list(tqdm(predicted, total=len(golds), unit=" documents", leave=False, disable=None))
-    documents = compare(pairs)
+    documents = compare(pairs, settings.spans_key)
     table = count_entities(documents)
     draws = {"resamples": settings.resamples, "seed": settings.seed}
     surfaces = {}
@@ -128,14 +139,14 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
         scripts=script_scores(nlp, golds, table, **draws, label_map=settings.label_map) if settings.scripts else {},
         mistakes=count_mistakes(documents),
         matrix=confusion(documents),
-        confidence=entity_confidence(pairs),
+        confidence=entity_confidence(pairs, settings.spans_key),
         seqeval=seqeval_reports(documents) if settings.seqeval else {},
     )
 
 
-def surfaces_of(docs: Iterable[Doc]) -> frozenset[str]:
-    """Return the texts of all entities of documents."""
-    return frozenset(ent.text for doc in docs for ent in doc.ents)
+def surfaces_of(docs: Iterable[Doc], spans_key: str = "") -> frozenset[str]:
+    """Return the texts of all entities of gold documents: those of `doc.spans[spans_key]` or `doc.ents`."""
+    return frozenset(ent.text for doc in docs for ent in gold_spans(doc, spans_key))
 
 
 def require_seqeval() -> None:

@@ -27,7 +27,7 @@ BATCH_CHARACTERS = 32_768  # characters after which `pipe` ends a batch
 # Environment variables that torch.load reads. This package sets only the first one, and only if none is set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
-GAZETTEER, RECOGNIZERS = "zh_tw_gazetteer", ("zh_tw_crf_ner", "zh_tw_crf_ensemble")
+GAZETTEER, RECOGNIZERS = "zh_tw_gazetteer", ("zh_tw_crf_ner", "zh_tw_crf_ensemble", "zh_tw_crf_spans")
 SECTIONS = ("nlp", "training", "initialize")  # config sections of which spaCy requires every setting
 
 

@@ -24,6 +24,7 @@ class Recognizer(Protocol):
     """Interface of recognizers, which find the entities of texts. No part of a text stays in memory afterwards."""
 
     labels: tuple[str, ...]  # labels that an entity may have
+    span_labels: tuple[str, ...]  # labels that an overlapping entity may have; empty if the pipeline finds none
     evidence_labels: tuple[str, ...]  # labels for which gazetteer matches can be evidence
     min_score: float  # lowest score of an entity; 0 for no limit
 
@@ -35,7 +36,8 @@ class Recognizer(Protocol):
         texts (Sequence[str]): Any number of texts, of any length.
         gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
             matches. None instead of a sequence: no text has matches.
-        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
+        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters; `FoundEntities` if the
+            pipeline also finds overlapping entities.
         RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """
 

@@ -10,10 +10,11 @@ from spacy.tokens import Doc
 
 from ..components.crf_component import CRFComponent
 from ..components.gazetteer import write_found
+from ..components.inspection import find_span_recognizers
 from ..components.normalizer import Normalizer, get_normalized
-from ..components.span_annotations import get_score, read_scores
+from ..components.span_annotations import SCORES, entity_score, read_scores
 from ..devices import require_gpu
-from ..entities import Entity, Found, Prediction
+from ..entities import Entity, Found, FoundEntities, Prediction
 from ..export.quantize import backbone_shims
 from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
@@ -39,11 +40,14 @@ class SpacyRecognizer:
         self._ner = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFComponent)]
         writers = [(i, name) for i, name in enumerate(nlp.pipe_names) if "doc.ents" in nlp.get_pipe_meta(name).assigns]
         self._last_writer = max((i for i, _ in writers), default=-1)
+        overlapping = find_span_recognizers(nlp)
+        self._span_keys = [component.spans_key for component in overlapping]
         self.labels = tuple(sorted({label for _, name in writers for label in nlp.pipe_labels.get(name, ())}))
-        heads = [set(pipe.labels) for pipe in self._ner]
+        self.span_labels = tuple(sorted({label for component in overlapping for label in component.labels}))
+        heads = [set(pipe.labels) for pipe in self._ner or overlapping[:1]]
         self.evidence_labels = tuple(sorted(set.intersection(*heads))) if heads else ()
         self._normalizes = any(isinstance(pipe, Normalizer) for _, pipe in nlp.pipeline)
-        self.min_score = min((pipe.min_score for pipe in self._ner), default=0.0)
+        self.min_score = min((pipe.min_score for pipe in (*self._ner, *overlapping)), default=0.0)
 
     def __call__(
         self, texts: Sequence[str], gazetteers: Sequence[Hints | None] | None = None
@@ -60,7 +64,7 @@ class SpacyRecognizer:
             docs = self._make_docs(texts, gazetteers if gazetteers is not None else [None] * len(texts))
             if is_interruptible():
                 return [self._recognize_in_slices(doc) for doc in docs]
-            return [_entities(doc) for doc in self._nlp.pipe(docs)]
+            return [self._entities(doc) for doc in self._nlp.pipe(docs)]
 
     def check(self, text: str) -> None:
         """Raise a ValueError if a text is not valid Unicode, or longer than `nlp.max_length`."""
@@ -74,7 +78,7 @@ class SpacyRecognizer:
         """
         with self._memory_zone():
             for doc in self._nlp.pipe(texts):
-                yield doc, _entities(doc)
+                yield doc, self._entities(doc)
 
     def learn_characters(self) -> None:
         """Add the lexemes and wordpieces of all ASCII and Big5 characters permanently, which speeds up short texts.
@@ -112,13 +116,30 @@ class SpacyRecognizer:
         to the document: writing the entities of a million characters would hold the GIL for a tenth of a second.
         """
         for index, (_, pipe) in enumerate(self._nlp.pipeline):
-            is_last = index == self._last_writer and not self._normalizes
+            is_last = index == self._last_writer and not (self._normalizes or self._span_keys)
             if is_last and isinstance(pipe, CRFComponent) and not doc.ents:
                 (prediction,) = pipe.predict([doc])
                 return _from_prediction(doc, prediction)
             doc = pipe(doc)
             safe_point()
-        return _entities(doc)
+        return self._entities(doc)
+
+    def _entities(self, doc: Doc) -> tuple[Found, ...]:
+        """Return the entities of a document with scores and normal forms, and its overlapping entities, if any."""
+        scores = read_scores(doc)  # all at once; `entity_score` searches the scores of the document for each entity
+        found: list[Found] = []
+        for ent in doc.ents:
+            score = scores.get(Entity(ent.start, ent.end, ent.label_))
+            score = entity_score(ent) if score is None else score
+            found.append(Found(ent.start_char, ent.end_char, ent.label_, score, get_normalized(ent)))
+        if not self._span_keys:
+            return tuple(found)
+        spans = [
+            Found(span.start_char, span.end_char, span.label_, score)
+            for key in self._span_keys
+            for span, score in zip(doc.spans[key], doc.spans[key].attrs[SCORES], strict=True)
+        ]
+        return FoundEntities.with_spans(tuple(found), sorted(spans, key=lambda e: (e.start, -e.end, e.label)))
 
 
 def load_spacy_recognizer(
@@ -182,15 +203,3 @@ def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
         Found(int(bounds[ent.start]), int(bounds[ent.end - 1] + lengths[ent.end - 1]), ent.label, score)
         for ent, score in zip(prediction.ents, prediction.scores, strict=True)
     )
-
-
-def _entities(doc: Doc) -> tuple[Found, ...]:
-    """Return the entities of a document with scores and normal forms."""
-    scores = read_scores(doc)  # all at once; `get_score` searches the scores of the document for each entity
-    found: list[Found] = []
-    for ent in doc.ents:
-        label = ent.label_
-        score = scores.get(Entity(ent.start, ent.end, label))
-        score = get_score(ent) if score is None else score
-        found.append(Found(ent.start_char, ent.end_char, label, score, get_normalized(ent)))
-    return tuple(found)

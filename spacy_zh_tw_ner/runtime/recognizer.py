@@ -28,6 +28,7 @@ class ExportedRecognizer:
 
     def __init__(self, exported: Exported, emitter: Emitter) -> None:
         self.labels = self.evidence_labels = exported.labels
+        self.span_labels: tuple[str, ...] = ()
         self.min_score = exported.min_score
         self._exported, self._emitter, self._scheme = exported, emitter, TagScheme(exported.labels)
         self._decoder = EntityDecoder(

@@ -85,14 +85,13 @@ class Engine:
         self._batch_chars, self._queue_chars = batch_chars, queue_chars
         self._queue = FairQueue()
         self._running: list[QueuedText] = []  # texts in progress; those of nested batches are last
-        self._nested_seconds = 0.0  # time of the batches nested in the current one
+        self._nested_seconds, self._closed = 0.0, False  # the time of batches nested in the current one
         self._changed = threading.Condition()  # its lock is reentrant: `withdraw` takes it again inside `stop`
-        self._closed = False
         self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self.speed = 10_000.0  # characters per second; an estimate until the warm-up
         self.labels: dict[str, tuple[str, ...]] = {}
-        self.evidence_labels: dict[str, tuple[str, ...]] = {}
+        self.evidence_labels, self.span_labels = dict[str, tuple[str, ...]](), dict[str, tuple[str, ...]]()
         self.min_scores: dict[str, float] = {}
         self.failed: Exception | None = None
         self.ready = threading.Event()
@@ -278,8 +277,9 @@ class Engine:
         return Counter(entity.label for found in results for entity in found)
 
     def _describe(self, name: str, recognizer: Recognizer) -> None:
-        # `labels` is set last: other threads expect the other two as soon as `labels` has the pipeline.
+        # `labels` is set last: other threads expect the others as soon as `labels` has the pipeline.
         self.evidence_labels[name] = recognizer.evidence_labels
+        self.span_labels[name] = recognizer.span_labels
         self.min_scores[name] = recognizer.min_score
         self.labels[name] = recognizer.labels
 
@@ -296,5 +296,5 @@ def _set_result(queued: QueuedText, result: tuple[Found, ...] | Exception) -> No
 
 
 def _find(recognizer: Recognizer, batch: Sequence[QueuedText]) -> list[tuple[Found, ...]]:
-    hints = [queued.gazetteer.hints(queued.text) if queued.gazetteer is not None else None for queued in batch]
+    hints = [queued.gazetteer and queued.gazetteer.hints(queued.text) for queued in batch]
     return recognizer([queued.text for queued in batch], hints)

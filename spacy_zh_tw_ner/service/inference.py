@@ -35,7 +35,7 @@ def check_options(options: Options, engine: Engine) -> str:
     known = engine.labels.get(name)
     if known is not None:  # None until the pipeline is loaded
         for label in options.labels or ():
-            _check_label(label, known)
+            _check_label(label, (*known, *engine.span_labels[name]))
     return name
 
 

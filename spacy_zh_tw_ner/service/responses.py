@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from ..entities import Found
+from ..entities import Found, spans_of
 from .schema import OffsetUnit, Options
 
 # Offset unit → codec and bytes per unit. UTF-16 units: JavaScript, Java, C#; UTF-8 bytes: Go, Rust, C.
@@ -70,17 +70,42 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
             yield {**span, "label": label, "score": score, "text": text[start:end], **form}
 
 
-async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
-    """Serialize the entities of a text as a JSON array, with pauses: there may be a hundred thousand of them.
+def overlapping_entities(text: str, spans: tuple[Found, ...], options: Options) -> Iterator[dict[str, Any]]:
+    """Yield overlapping entities of a text for a response, as `entities` does.
+
+    spans (tuple[Found, ...]): Entities sorted by start, with offsets in code points; their ends are in any order.
+    """
+    convert = OffsetConverter(text, options.offset_unit)
+    units = {offset: convert(offset) for offset in sorted({offset for span in spans for offset in span[:2]})}
+    plain = options.model_copy(update={"offset_unit": "codepoint"})
+    for entity in entities(text, spans, plain):
+        yield entity | {"start": units[entity["start"]], "end": units[entity["end"]]}
+
+
+async def dump_found(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
+    """Serialize the fields of a result, `entities` and, if the pipeline finds overlapping ones, `spans`.
 
     text (str): The text.
     found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points.
     options (Options): Options of the request.
+    pause (Pause): See `dump_entities`.
+    RETURNS (bytes): The fields of a JSON object in UTF-8, without its braces.
+    """
+    fields = b'"entities":' + await dump_entities(entities(text, found, options), pause)
+    spans = spans_of(found)
+    if spans is None:
+        return fields
+    return fields + b',"spans":' + await dump_entities(overlapping_entities(text, spans, options), pause)
+
+
+async def dump_entities(remaining: Iterator[dict[str, Any]], pause: Pause) -> bytes:
+    """Serialize the entities of a text as a JSON array, with pauses: there may be a hundred thousand of them.
+
+    remaining (Iterator[dict[str, Any]]): The entities, from `entities` or `overlapping_entities`.
     pause (Pause): Awaited after every ENTITIES_PER_STEP entities.
     RETURNS (bytes): JSON in UTF-8.
     """
     parts: list[bytes] = []
-    remaining = entities(text, found, options)
     while some := list(islice(remaining, ENTITIES_PER_STEP)):
         parts.append(dump(some)[1:-1])
         await pause()

@@ -17,7 +17,7 @@ from .inference import check_options, find_all, receive, request_gazetteer
 from .masking import MaskAnswer, MaskRequest, make_masker, mask_texts
 from .metrics import Metrics
 from .request_body import read_body
-from .responses import Pause, dump, dump_entities
+from .responses import Pause, dump, dump_found
 from .schema import (
     EntitiesAnswer,
     EntitiesRequest,
@@ -83,10 +83,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         asked = await receive(request, EntitiesRequest, settings)
         pipeline, texts, found = await find_all(request, asked, engine, settings)
         pause = Pause()
-        results = [
-            b'{"entities":' + await dump_entities(text, f, asked, pause) + b"}"
-            for text, f in zip(texts, found, strict=True)
-        ]
+        results = [b"{" + await dump_found(text, f, asked, pause) + b"}" for text, f in zip(texts, found, strict=True)]
         head = dump({"pipeline": pipeline, "offset_unit": asked.offset_unit})
         return Response(head[:-1] + b',"results":[' + b",".join(results) + b"]}", media_type=JSON)
 
@@ -133,6 +130,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
                 name=name,
                 loaded=name in loaded,
                 labels=list(engine.labels[name]) if name in engine.labels else None,
+                span_labels=list(engine.span_labels[name]) if engine.span_labels.get(name) else None,
                 min_score=engine.min_scores.get(name),
             )
             for name in engine.names

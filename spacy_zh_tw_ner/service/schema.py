@@ -153,6 +153,11 @@ class Entities(BaseModel):
     """Entities of one text, in ascending order of `start`."""
 
     entities: list[EntityAnswer]
+    spans: list[EntityAnswer] | None = Field(
+        None,
+        description="Entities that may overlap or be nested, in ascending order of `start`, the longest first. Missing "
+        "if the pipeline has no component `zh_tw_crf_spans`.",
+    )
 
 
 class EntitiesAnswer(BaseModel):
@@ -190,6 +195,10 @@ class Pipeline(BaseModel):
     name: str
     loaded: bool
     labels: list[str] | None = Field(description="Null until the pipeline has been loaded once.")
+    span_labels: list[str] | None = Field(
+        None,
+        description="Labels of overlapping entities, in `spans`. Null without `zh_tw_crf_spans`, and until loaded.",
+    )
     min_score: float | None = Field(
         description="The pipeline returns no entity with a lower score. Null until it has been loaded once."
     )

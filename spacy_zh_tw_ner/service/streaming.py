@@ -17,7 +17,7 @@ from .http_errors import ClientGone, Refusal
 from .inference import await_in_time, check_length, check_options, disconnect, request_gazetteer
 from .request_body import check_values, parse
 from .request_gazetteer import RequestGazetteer
-from .responses import Pause, dump, dump_entities
+from .responses import Pause, dump, dump_found
 from .schema import GazetteerWords, Options, StreamHeader, StreamLine
 from .settings import ServiceSettings
 
@@ -123,8 +123,8 @@ class StreamAnswer:
         except Refusal as refusal:
             self._engine.withdraw([queued])
             return dump(head | refusal.body) + b"\n"
-        dumped = await dump_entities(queued.text, found, self._options, self._pause)
-        return dump(head)[:-1] + b',"entities":' + dumped + b"}\n"
+        dumped = await dump_found(queued.text, found, self._options, self._pause)
+        return dump(head)[:-1] + b"," + dumped + b"}\n"
 
 
 class LinesResponse(Response):

@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.types import Ints2d
 
+from ..components.span_annotations import EVIDENCE_KEY, SPANS_KEY
 from ..errors import Errors, SettingError
 from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
@@ -46,8 +47,10 @@ class EntitySwap:
             else:
                 pool[random.randrange(POOL_SIZE)] = ent.text
         chosen = {ent.start for ent in gold.ents if random.random() < self.level}
-        # Partly annotated documents are not changed: the new document would mark unannotated tokens as O.
-        if not chosen or any(token.ent_iob == 0 for token in gold):
+        # Partly annotated documents are not changed: the new document would mark unannotated tokens as O. Nor are
+        # documents with overlapping entities, which the new document would lack.
+        overlaps = gold.spans.keys() - {SPANS_KEY, EVIDENCE_KEY}
+        if not chosen or overlaps or any(token.ent_iob == 0 for token in gold):
             yield example
             return
         swapped = self._swap(nlp, gold, chosen)

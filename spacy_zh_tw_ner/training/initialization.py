@@ -13,8 +13,8 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model
 
-from ..components.crf_ner import CRFEntityRecognizer
-from ..components.inspection import count_labels, differences_of, find_recognizer, tokenization_of
+from ..components.inspection import differences_of, find_recognizer, tokenization_of
+from ..components.trainable_crf import TrainableCRF
 from ..encoders import hooks_of
 from ..errors import Errors, PipelineError, PipelineMismatchError
 
@@ -37,7 +37,8 @@ def create_add_labels_v1(
 
     def add_labels(nlp: Language) -> None:
         recognizer = _find(nlp, component)
-        found = count_labels(example.reference for example in corpus(nlp)) if corpus is not None else ()
+        golds = (example.reference for example in corpus(nlp)) if corpus is not None else ()
+        found = {label for gold in golds for label in recognizer.labels_of(gold)} - {""}
         for label in (*(labels or ()), *sorted(found)):
             recognizer.add_label(label)
 
@@ -74,7 +75,8 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
         raise PipelineMismatchError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
-    recognizers = [find_recognizer(nlp, component, CRFEntityRecognizer) for nlp in (target, source)]
+    kind: type[TrainableCRF] = TrainableCRF  # type: ignore[type-abstract]
+    recognizers = [find_recognizer(nlp, component, kind) for nlp in (target, source)]
     ours, theirs = (list(recognizer.model.get_ref("tok2vec").walk()) for recognizer in recognizers)
     if not any(layer.param_names or layer.shims for layer in ours):
         raise PipelineError(Errors.ZT377.format(component=recognizers[0].name, name=name))
@@ -93,7 +95,7 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
             hooks["adopt"](layer, known)
 
 
-def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
+def _find(nlp: Language, name: str | None) -> TrainableCRF:
     """Return a recognizer of a pipeline: the one with the given name, or else the first.
 
     Disabled components are searched, too, because spaCy disables sourced components during initialization.
@@ -101,7 +103,7 @@ def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
     RAISES (PipelineError): If there is no such recognizer.
     """
     for candidate, component in nlp.components:
-        if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
+        if isinstance(component, TrainableCRF) and name in (None, candidate):
             return component
     raise PipelineError(
         Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.component_names) or "none")

@@ -92,7 +92,8 @@ class ProgressLogger:
         if not self._has_begun:
             self._begin(info)
         report = self._report(info)
-        messages = self._pitfalls.check(after(self.reports, report), info["other_scores"].get("ents_per_type"))
+        labels = info["other_scores"].get(f"{_scored(info['other_scores'])}_per_type")
+        messages = self._pitfalls.check(after(self.reports, report), labels)
         report = replace(report, warnings=tuple(messages))
         self.reports = after(self.reports, report)
         self._save(report)
@@ -138,6 +139,7 @@ class ProgressLogger:
     def _report(self, info: InfoT) -> ProgressReport:
         """Create the report of an evaluation from the information that spaCy passes to loggers."""
         step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
+        scored = _scored(scores)
         loss, losses = losses_per_character(self._nlp, info["losses"], info["words"] - self._words)
         memory = peak_memory()
         last_step = self._pace.last_step(step, epoch)
@@ -148,10 +150,10 @@ class ProgressLogger:
             epoch=epoch,
             loss=loss,
             losses=losses,
-            p=_percent(scores.get("ents_p")),
-            r=_percent(scores.get("ents_r")),
-            f=_percent(scores.get("ents_f")),
-            found=scores.get("ents_found"),
+            p=_percent(scores.get(f"{scored}_p")),
+            r=_percent(scores.get(f"{scored}_r")),
+            f=_percent(scores.get(f"{scored}_f")),
+            found=scores.get(f"{scored}_found"),
             score=float(info["score"]),
             rates=self._rates.at(step),
             characters_per_second=self._pace.characters_per_second(info["words"]),
@@ -185,6 +187,12 @@ class ProgressLogger:
         # tqdm.write does not break a progress bar on the same terminal.
         tqdm.write(line, file=self._stdout)
         self._stdout.flush()
+
+
+def _scored(scores: dict[str, Any]) -> str:
+    """Return the prefix of the scores to log: "ents", or without them that of the first spans, such as "spans_sc"."""
+    spans = (name.removesuffix("_f") for name in scores if name.startswith("spans_") and name.endswith("_f"))
+    return "ents" if "ents_f" in scores else next(spans, "ents")
 
 
 def _percent(share: float | None) -> float | None:

@@ -11,7 +11,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter
+from spacy_zh_tw_ner.corpora.formats.docbin_writer import SpacyWriter
 from spacy_zh_tw_ner.corpora.splits import CORPORA_VARIABLE
 from spacy_zh_tw_ner.corpora.validate import validate
 from spacy_zh_tw_ner.errors import CorpusError, OutputError

@@ -11,7 +11,8 @@ from spacy_zh_tw_ner.corpora.annotation_checks import Tally, check_record
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.export import WRITERS, export, why_not, write_corpus
 from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
-from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_spacy
+from spacy_zh_tw_ner.corpora.formats.docbin import read_spacy
+from spacy_zh_tw_ner.corpora.formats.docbin_writer import SpacyWriter
 from spacy_zh_tw_ner.corpora.records import SILENT, Record
 from spacy_zh_tw_ner.corpora.splits import data_files
 from spacy_zh_tw_ner.entities import Entity

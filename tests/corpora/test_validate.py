@@ -174,6 +174,7 @@ def test_a_report_is_plain_json(tmp_path: Path) -> None:
         "without_entities": 0,
         "simplified": 0.0,
         "labels": {"GPE": 1},
+        "overlapping": 0,
     }
     assert report["left_out"]["dev"] == {"found": 0, "differing": 0, "surfaces": {}, "first": "", "share": 0.0}
 

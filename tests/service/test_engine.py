@@ -207,6 +207,7 @@ class Sliced:
     """A recognizer with a safe point every thousand characters, where it blocks until a test lets it continue."""
 
     labels = evidence_labels = ("GPE",)
+    span_labels = ()
     min_score = 0.0
 
     def __init__(self) -> None:

@@ -12,6 +12,8 @@ import pytest
 import spacy
 from spacy.language import Language
 
+from tests.components.nested_data import NESTED, build_spans, fit_spans
+
 from .conftest import Running, running
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -63,6 +65,30 @@ def visit(browser: Any, service: Running, wrong: list[str]) -> Iterator[Callable
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+def test_overlapping_entities_are_shown_in_layers(
+    visit: Callable[..., Any], browser: Any, tmp_path: Path, wrong: list[str]
+) -> None:
+    fit_spans(build_spans()).to_disk(tmp_path)
+    with running({"nested": str(tmp_path)}) as service:
+        page = browser.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(service.url)
+        page.fill("#text", f"{NESTED[0][0]}{NASTY}")
+        page.locator("#layers", has_text="onerror").locator("b").nth(1).wait_for()
+        assert page.text_content("#layers").startswith("臺北市GPE政府ORG今天開會。")
+        bare = """target => { const copy = target.cloneNode(true);
+        copy.querySelectorAll("b").forEach(label => label.remove()); return copy.textContent; }"""
+        assert page.eval_on_selector("#layers", bare) == NESTED[0][0] + NASTY
+        assert page.eval_on_selector("#layers .part", "part => part.style.background.match(/gradient/g).length") == 2
+        page.uncheck("#labels [data-label=ORG] input")
+        assert page.text_content("#layers").startswith("臺北市GPE政府今天開會。")
+        page.check("#mask")
+        page.locator("#overlaps").wait_for(state="hidden")
+        page.close()
+    # Pipelines without the component have no second region.
+    assert visit().is_hidden("#overlaps")
 
 
 def marks(page: Any) -> list[str]:

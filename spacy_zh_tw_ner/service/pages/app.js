@@ -1,6 +1,6 @@
 // The page: what is typed is read by the service, and what it found is shown as the controls say.
 
-import { asBio, asJson, hueOf, render } from "/highlight.js";
+import { asBio, asJson, hueOf, render, renderLayers } from "/highlight.js";
 import { maskText, stopMasking } from "/mask.js";
 import { listenToOwnWords, offerLabels, ownWords } from "/own-words.js";
 import { EXAMPLE, WORDS } from "/words.js";
@@ -8,7 +8,7 @@ import { EXAMPLE, WORDS } from "/words.js";
 const PAUSE = 250; // milliseconds without a key before the text is sent
 const $ = (id) => document.getElementById(id);
 const state = {
-  text: "", entities: [], view: { text: "", entities: [] }, labels: [], off: new Set(), ms: 0, limit: 1_000_000, pipeline: null, key: "", floor: 0, least: 0,
+  text: "", entities: [], spans: undefined, view: { text: "", entities: [] }, labels: [], off: new Set(), ms: 0, limit: 1_000_000, pipeline: null, key: "", floor: 0, least: 0,
 };
 let words = WORDS.zh;
 let timer = 0;
@@ -32,9 +32,9 @@ function complain(message) {
   $("problem").hidden = !message;
 }
 
-function shown() {
+function shown(entities = state.entities) {
   const least = Number($("threshold").value);
-  return state.entities.filter((e) => !state.off.has(e.label) && (e.score === null || e.score >= least));
+  return entities.filter((e) => !state.off.has(e.label) && (e.score === null || e.score >= least));
 }
 
 function show() {
@@ -43,7 +43,7 @@ function show() {
   if ($("mask").checked && state.text) {
     mask();
   } else {
-    draw({ text: state.text, entities: shown() });
+    draw({ text: state.text, entities: shown(), spans: state.spans && shown(state.spans) });
   }
 }
 
@@ -66,10 +66,14 @@ async function mask() {
 function draw(view) {
   hideTip();
   state.view = view;
-  const { text, entities } = view;
+  const { text, entities, spans } = view;
   render($("result"), text, entities, state.labels);
+  $("overlaps").hidden = !spans; // a masked text has none, so that no original is shown
+  renderLayers($("layers"), spans ? text : "", spans ?? [], state.labels);
   if (text) {
-    say(words.counts(entities.length, state.entities.length, [...state.text].length, state.ms));
+    const n = entities.length + (spans?.length ?? 0);
+    const total = state.entities.length + (spans ? state.spans.length : 0);
+    say(words.counts(n, total, [...state.text].length, state.ms));
   } else {
     say("");
   }
@@ -87,7 +91,7 @@ function showFloor() {
 
 function showLabels() {
   const counts = new Map();
-  for (const { label } of shown()) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const { label } of [...shown(), ...shown(state.spans ?? [])]) counts.set(label, (counts.get(label) ?? 0) + 1);
   const boxes = [...$("labels").children];
   if (boxes.map((box) => box.dataset.label).join("\n") !== state.labels.join("\n")) {
     $("labels").replaceChildren(...state.labels.map(labelBox));
@@ -131,7 +135,7 @@ async function read() {
   const text = $("text").value;
   complain("");
   if (!text) {
-    Object.assign(state, { text, entities: [] });
+    Object.assign(state, { text, entities: [], spans: undefined });
     $("result").setAttribute("aria-busy", "false");
     show();
     return;
@@ -153,9 +157,9 @@ async function read() {
     const answer = await response.json();
     if (asking !== mine) return;
     if (response.ok) {
-      const { entities } = answer.results[0];
-      Object.assign(state, { text, entities, ms: Math.round(performance.now() - start) });
-      state.labels = [...new Set([...state.labels, ...entities.map((e) => e.label)])].sort();
+      const { entities, spans } = answer.results[0];
+      Object.assign(state, { text, entities, spans, ms: Math.round(performance.now() - start) });
+      state.labels = [...new Set([...state.labels, ...[...entities, ...(spans ?? [])].map((e) => e.label)])].sort();
       show();
       if ($("own").hidden) await describe(); // a pipeline that was loaded for this text tells its labels now
     } else {
@@ -191,13 +195,13 @@ async function describe() {
   const service = await response.json();
   state.limit = service.max_chars;
   state.pipeline ??= service.pipelines[0].name;
-  const { labels, min_score: floor } = service.pipelines.find((p) => p.name === state.pipeline);
-  state.labels = labels ?? [];
+  const { labels, span_labels: ofSpans, min_score: floor } = service.pipelines.find((p) => p.name === state.pipeline);
+  state.labels = [...new Set([...(labels ?? []), ...(ofSpans ?? [])])].sort();
   state.floor = floor ?? 0;
   $("pipeline-choice").hidden = service.pipelines.length < 2;
   $("pipeline").replaceChildren(...service.pipelines.map((p) => new Option(p.name, p.name)));
   $("pipeline").value = state.pipeline;
-  offerLabels(state.labels);
+  offerLabels(labels ?? []);
   showFloor();
   showLabels();
 }
@@ -324,7 +328,7 @@ function listen() {
   });
   $("mask").addEventListener("change", show);
   $("copy-text").addEventListener("click", () => copy(words.theText(), state.view.text));
-  $("copy-json").addEventListener("click", () => copy("JSON", asJson(state.view.text, state.view.entities)));
+  $("copy-json").addEventListener("click", () => copy("JSON", asJson(state.view.text, state.view.entities, state.view.spans)));
   $("copy-bio").addEventListener("click", () => copy("BIO", asBio(state.view.text, state.view.entities)));
   $("pipeline").addEventListener("change", async () => {
     state.pipeline = $("pipeline").value;

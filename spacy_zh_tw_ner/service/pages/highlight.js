@@ -37,8 +37,75 @@ export function render(target, text, entities, labels) {
   target.replaceChildren(parts);
 }
 
-export function asJson(text, entities) {
-  return JSON.stringify({ text, offset_unit: "utf16", entities }, null, 2);
+const STEP = 0.28; // em from one stripe to the next
+
+// Layer of each of the spans, which may overlap: 0 for those that contain no other, else one more than those inside.
+function layersOf(spans) {
+  const layers = new Map();
+  const bySize = [...spans].sort((a, b) => a.end - a.start - (b.end - b.start) || a.start - b.start);
+  for (const span of bySize) {
+    let layer = 0;
+    for (const [other, below] of layers) {
+      if (span.start < other.end && other.start < span.end) layer = Math.max(layer, below + 1);
+    }
+    layers.set(span, layer);
+  }
+  return layers;
+}
+
+// Groups of spans that are connected by overlaps, so that only the spans of one group are compared with each other.
+function clustersOf(spans) {
+  const clusters = [];
+  let end = -1;
+  for (const span of spans) {
+    if (span.start >= end) clusters.push([]);
+    clusters.at(-1).push(span);
+    end = Math.max(end, span.end);
+  }
+  return clusters;
+}
+
+// `spans` are sorted by start. Each part of the text has one stripe for every span that covers it; labels are at the ends.
+export function renderLayers(target, text, spans, labels) {
+  const parts = document.createDocumentFragment();
+  let [position, deepest] = [0, 0];
+  for (const cluster of clustersOf(spans)) {
+    const layers = layersOf(cluster);
+    const borders = [...new Set(cluster.flatMap((span) => [span.start, span.end]))].sort((a, b) => a - b);
+    parts.append(text.slice(position, borders[0]));
+    borders.slice(1).forEach((end, i) => parts.append(partOf(text, borders[i], end, layers, labels)));
+    position = borders.at(-1);
+    deepest = Math.max(deepest, ...layers.values());
+  }
+  parts.append(text.slice(position));
+  target.style.setProperty("--layers", deepest + 1);
+  target.replaceChildren(parts);
+}
+
+function partOf(text, start, end, layers, labels) {
+  const part = document.createElement("span");
+  const here = [...layers].filter(([span]) => span.start <= start && end <= span.end).sort((a, b) => a[1] - b[1]);
+  const deepest = here.at(-1)[1];
+  part.className = "part";
+  part.append(text.slice(start, end), ...here.filter(([span]) => span.end === end).map(([span]) => layerLabel(span, labels)));
+  part.style.paddingBottom = `${STEP * (deepest + 1)}em`;
+  part.style.background = here.map(([span, layer]) => {
+    const color = `hsl(${hueOf(span.label, labels)} 70% 50%)`;
+    return `linear-gradient(${color} 0 0) 0 calc(100% - ${STEP * (deepest - layer)}em) / 100% .18em no-repeat`;
+  }).join(", ");
+  return part;
+}
+
+function layerLabel(span, labels) {
+  const label = document.createElement("b");
+  label.append(span.label);
+  label.title = span.score === null ? "" : span.score.toFixed(3);
+  label.style.setProperty("--h", hueOf(span.label, labels));
+  return label;
+}
+
+export function asJson(text, entities, spans) {
+  return JSON.stringify({ text, offset_unit: "utf16", entities, spans }, null, 2);
 }
 
 // One character a line, an empty line for each run of line breaks; other white space has no line.

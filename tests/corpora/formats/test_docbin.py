@@ -10,7 +10,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus
 from spacy.vocab import Vocab
 
-from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_spacy
+from spacy_zh_tw_ner.corpora.formats.docbin import read_spacy
+from spacy_zh_tw_ner.corpora.formats.docbin_writer import SpacyWriter
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError

@@ -1,0 +1,82 @@
+"""Convert gold spans that may overlap to gold masks of several CRF chains.
+
+A document with `doc.spans[key]` has all of its spans there; without this key, `doc.ents` has them. Tokens without
+annotation (`token.ent_iob` is 0) may have any tag: all tokens of a document that has neither the key nor entities, and
+single tokens of a document of which other tokens have annotation. In `doc.spans` alone spaCy cannot express them.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..entities import Entity
+from ..interval_scheduling import keep_longest
+from ..tag_chains import TagChains
+from ..tag_scheme import BoolsT
+from .tag_masks import GoldProblems, find_white_space, trim_counted
+
+
+def gold_spans(doc: Doc, key: str) -> list[Span]:
+    """Return the spans of a document: those of `doc.spans[key]`, or `doc.ents` if it has no such key."""
+    return list(doc.spans[key]) if key in doc.spans else list(doc.ents)
+
+
+def read_chain_gold(examples: Iterable[Example], chains: TagChains, key: str) -> tuple[BoolsT, GoldProblems]:
+    """Convert gold spans to a gold mask of all chains.
+
+    Of two spans of one chain that overlap, the longer one is used: a chain cannot express both.
+
+    examples (Iterable[Example]): Examples. The rows of the mask are the tokens of their predicted documents.
+    chains (TagChains): Tags of the component.
+    key (str): Key of the gold spans in `doc.spans`.
+    RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_columns) bool: the tags that each token may
+        have in each chain; and counts of annotations that were trimmed or could not be used.
+    """
+    masks, problems = [], GoldProblems()
+    for example in examples:
+        doc = example.predicted
+        entities, annotated, n_unusable = _aligned(example, key)
+        problems.labels.update(entity.label for entity in entities if entity.label not in chains.chain_of)
+        mask = np.ones((len(doc), len(chains)), dtype=bool)
+        white_space = find_white_space([doc]) if entities else None
+        # Two annotations of the same span are one.
+        for scheme, columns, of_chain in zip(
+            chains.schemes, chains.columns, chains.by_chain(dict.fromkeys(entities)), strict=True
+        ):
+            kept, dropped = keep_longest(of_chain)
+            if dropped and not problems.n_overlapping:
+                problems.first_overlapping = doc[dropped[0][0].start : dropped[0][0].end].text
+            problems.n_overlapping += len(dropped)
+            outside = annotated.copy()
+            for entity in kept:
+                outside[entity.start : entity.end] = False
+            if white_space is not None and kept:
+                kept, outside, n_dropped = trim_counted(kept, outside, white_space, doc, problems)
+                n_unusable += n_dropped
+            mask[:, columns] = scheme.gold_mask(kept, outside)
+        problems.add_unusable(n_unusable, example.reference.text)
+        masks.append(mask)
+    return np.concatenate(masks), problems
+
+
+def _aligned(example: Example, key: str) -> tuple[list[Entity], BoolsT, int]:
+    """Return the gold spans of an example by the tokens of its predicted document.
+
+    RETURNS (tuple[list[Entity], np.ndarray, int]): The spans; (n_tokens,) whether a token has annotation; and the
+        number of spans that do not begin and end at token boundaries.
+    """
+    gold, doc = example.reference, example.predicted
+    spans = gold_spans(gold, key)
+    if np.array_equal(gold.to_array(ORTH), doc.to_array(ORTH)):
+        found, iob = spans, gold.to_array(ENT_IOB)
+    else:
+        found = example.get_aligned_spans_y2x(spans, allow_overlap=True)
+        iob = np.array([value or 0 for value in example.get_aligned("ENT_IOB")], dtype=np.int64)
+    annotated = iob != 0
+    if key in gold.spans and not annotated.any():
+        annotated = np.ones(len(doc), dtype=bool)
+    entities = [Entity(span.start, span.end, span.label_) for span in found]
+    return entities, annotated, len(spans) - len(found)

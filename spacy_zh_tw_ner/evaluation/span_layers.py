@@ -1,0 +1,95 @@
+"""Render text with overlapping entities as HTML: one stripe per entity below the text, the innermost on top.
+
+The text is divided at all ends of entities. Each part has the stripes of the entities that cover it, as backgrounds of
+an inline element, so they wrap with the text. The label of an entity is at its end:
+
+    臺北市[GPE]政府[ORG]
+    ───────────           layer 0
+    ────────────────────  layer 1
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+
+from ..entities import Entity
+
+STEP = 0.28  # em from one stripe to the next
+
+
+def clusters(entities: Collection[Entity]) -> Iterator[list[Entity]]:
+    """Yield groups of entities that are connected by overlaps, in the order of the text.
+
+    entities (Collection[Entity]): Entities, in any order.
+    """
+    group: list[Entity] = []
+    for entity in sorted(entities):
+        if group and entity.start >= max(other.end for other in group):
+            yield group
+            group = []
+        group.append(entity)
+    if group:
+        yield group
+
+
+def assign_layers(cluster: Collection[Entity]) -> dict[Entity, int]:
+    """Assign layers to entities: 0 to those that contain no other, and to each other one more than to those inside.
+
+    Entities that overlap have different layers.
+
+    cluster (Collection[Entity]): Entities, in any order; see `clusters`.
+    RETURNS (dict[Entity, int]): Entity → layer.
+    """
+    layers: dict[Entity, int] = {}
+    for entity in sorted(cluster, key=lambda e: (e.end - e.start, e)):
+        inside = (layer for other, layer in layers.items() if entity.start < other.end and other.start < entity.end)
+        layers[entity] = max(inside, default=-1) + 1
+    return layers
+
+
+def render_layers(
+    text: str,
+    scored: Mapping[Entity, float | None],
+    hues: Mapping[str, int],
+    marked: Collection[Entity],
+    kind: str,
+) -> str:
+    """Render a text with overlapping entities.
+
+    text (str): The text.
+    scored (Mapping[Entity, Optional[float]]): The entities, with offsets in characters, and their scores.
+    hues (Mapping[str, int]): Label → hue in degrees.
+    marked (Collection[Entity]): Entities whose labels get the CSS class `kind`.
+    kind (str): The CSS class.
+    RETURNS (str): Escaped HTML.
+    """
+    parts, position, height = [], 0, 0
+    for cluster in clusters(scored):
+        layers = assign_layers(cluster)
+        borders = sorted({border for entity in cluster for border in entity[:2]})
+        parts.append(escape(text[position : borders[0]]))
+        for start, end in pairwise(borders):
+            here = sorted((e for e in cluster if e.start <= start and end <= e.end), key=layers.__getitem__)
+            closing = [_label(e, scored[e], hues, kind if e in marked else "") for e in here if e.end == end]
+            # Labels are inside the part, so that the stripes of longer entities go on below them.
+            parts.append(_striped(escape(text[start:end]) + "".join(closing), here, layers, hues))
+        position, height = borders[-1], max(height, *layers.values())
+    parts.append(escape(text[position:]))
+    return f'<span class="layers" style="--layers:{height + 1}">{"".join(parts)}</span>'
+
+
+def _striped(inner: str, entities: Sequence[Entity], layers: Mapping[Entity, int], hues: Mapping[str, int]) -> str:
+    """Render a part of a text with the stripes of the entities that cover it."""
+    deepest = max(layers[entity] for entity in entities)
+    stripes = []
+    for entity in entities:
+        color, above = f"hsl({hues[entity.label]} 70% 50%)", STEP * (deepest - layers[entity])
+        stripes.append(f"linear-gradient({color} 0 0) 0 calc(100% - {above:.2f}em)/100% .18em no-repeat")
+    style = f"padding-bottom:{STEP * (deepest + 1):.2f}em;background:{','.join(stripes)}"
+    return f'<span class="part" style="{style}">{inner}</span>'
+
+
+def _label(entity: Entity, score: float | None, hues: Mapping[str, int], kind: str) -> str:
+    """Render the label of an entity."""
+    flag, hint = f' class="{kind}"' if kind else "", "" if score is None else f' title="{score:.3f}"'
+    return f'<b{flag}{hint} style="--h:{hues[entity.label]}">{escape(entity.label)}</b>'
