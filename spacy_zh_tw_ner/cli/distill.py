@@ -56,7 +56,7 @@ def distill_cli(
     if not 0.0 < weight <= 1e3:
         remedy = "Give more than 0, up to 1000."
         raise SettingError(Errors.ZT112.format(name="--weight", value=weight, remedy=remedy))
-    whole, folder = read_overridden(config, context.args), output / TEACHER
+    whole, folder = read_overridden(config, context.args).interpolate(), output / TEACHER
     inputs = [Path(config), texts, *paths_of(whole), *pipeline_places(teacher)]
     UnlabelledTexts(texts).files()
     require_run_folder(output, resume=resume, force=force, inputs=inputs)

@@ -49,7 +49,7 @@ def train_cli(
         if not Path(path).is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         import_code(path)
-    whole = read_overridden(config, context.args)
+    whole = read_overridden(config, context.args).interpolate()
     require_run_folder(output, resume=resume, force=force, inputs=[Path(config), *paths_of(whole)])
     use_gpu(gpu_id)
     train_config(whole, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
@@ -60,7 +60,7 @@ def read_overridden(config: str, arguments: list[str]) -> "Config":
 
     config (str): A config file, or the name of a preset.
     arguments (list[str]): Options such as --training.max_steps 2000.
-    RETURNS (Config): The interpolated config.
+    RETURNS (Config): The config, not interpolated.
     RAISES (typer.BadParameter): If an argument is not a setting, or has no value.
     """
     from spacy.cli._util import parse_config_overrides
@@ -69,7 +69,7 @@ def read_overridden(config: str, arguments: list[str]) -> "Config":
 
     _require_settings(arguments)
     overrides = parse_config_overrides(arguments)
-    return with_settings(read_config(config), overrides, origin="the command line").interpolate()
+    return with_settings(read_config(config), overrides, origin="the command line")
 
 
 def train_config(
@@ -79,20 +79,17 @@ def train_config(
 
     config (Config): The interpolated config. The GPU has been selected, and the output folder was checked.
     """
-    from spacy.training.initialize import init_nlp
     from spacy.util import resolve_dot_names
 
-    from ..devices import runs_encoders_alone
     from ..training.char_corpus import CharCorpus, read_gold_docs
-    from ..training.loop import train
+    from ..training.loop import initialize, train
     from ..training.run_checks import long_warm_ups, require_precision
     from .terminal import warn_of_unknown_labels
 
     require_precision(config, gpu_id)
     msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    # -1 if only encoders use the GPU: spaCy sets the memory allocator of thinc's arrays, which stay on the CPU.
-    nlp = init_nlp(config, use_gpu=-1 if runs_encoders_alone() else gpu_id)
+    nlp = initialize(config, gpu_id)
     names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
     for corpus in resolve_dot_names(nlp.config.interpolate(), names):
         if isinstance(corpus, CharCorpus):
