@@ -11,7 +11,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from ..atomic_writes import write_whole
-from ..corpora.splits import folded_text
+from ..corpora.splits import fold_text
 from ..errors import CorpusError, Errors, UsageError, Warnings
 from ..training.char_corpus import read_gold_docs
 from ..untrusted.docbins import spacy_files
@@ -47,7 +47,7 @@ class TrainingData:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._docs = list(read_gold_docs(path, spacy.blank("zh_tw").vocab))
-        self._groups = [folded_text(doc.text) for doc in self._docs]
+        self._groups = [fold_text(doc.text) for doc in self._docs]
         if not any(doc.ents for doc in self._docs):
             raise CorpusError(Errors.ZT816.format(path=path, n=len(self._docs)))
 
