@@ -22,9 +22,6 @@ def learning_curve_cli(
     config: str = typer.Option("bilstm", "--config", help="A config file, or the name of a preset."),
     fractions: str = typer.Option("10,25,50,100", "--fractions", help="Shares of the training data in percent."),
     seeds: int = typer.Option(2, "--seeds", min=1, max=100, help="Number of runs for each share."),
-    scale_steps: bool = typer.Option(
-        False, "--scale-steps", help="Train smaller shares for fewer steps: max_steps × √share."
-    ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = typer.Option(False, "--force", "-F", help="Discard the runs of another learning curve in OUT."),
 ) -> None:
@@ -46,7 +43,7 @@ def learning_curve_cli(
     whole = read_overridden(config, context.args)
     use_gpu(gpu_id)
     require_precision(whole.interpolate(), gpu_id)
-    folder = CurveFolder(output, whole, corpora, scale_steps=scale_steps)
+    folder = CurveFolder(output, whole, corpora)
     report = measure_curve(folder, percents, seeds, gpu_id=gpu_id, force=force, notify=msg.info)
     write_whole(output / "learning-curve.json", json.dumps(report.to_json(), ensure_ascii=False, indent=2).encode())
     picture = draw_learning_curve(report, title=f"F over training data: {corpora.train}")

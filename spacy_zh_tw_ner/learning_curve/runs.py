@@ -1,7 +1,6 @@
 """Train and score the pipelines of a learning curve; each finished run is stored, so that it is not repeated."""
 
 import json
-import math
 import shutil
 import warnings
 from collections.abc import Iterable
@@ -131,11 +130,10 @@ class CurveFolder:
     path (Path): The folder, which may be missing.
     config (Config): The config of all runs, not interpolated.
     corpora (CurveCorpora): The corpora.
-    scale_steps (bool): Train smaller subsets for fewer steps, see `steps_of`.
     """
 
-    def __init__(self, path: Path, config: Config, corpora: CurveCorpora, *, scale_steps: bool) -> None:
-        self.path, self.config, self.corpora, self.scale_steps = path, config, corpora, scale_steps
+    def __init__(self, path: Path, config: Config, corpora: CurveCorpora) -> None:
+        self.path, self.config, self.corpora = path, config, corpora
 
     def claim(self, *, force: bool) -> None:
         """Store the settings, or check that they are those of the stored runs.
@@ -152,8 +150,6 @@ class CurveFolder:
                 corpora = require_type("corpora", found.get("corpora"), dict)
             differences = [f"another {split}" for split, digest in digests.items() if corpora.get(split) != digest]
             differences += config_differences(before, self.config)
-            if found.get("scale_steps") is not self.scale_steps:
-                differences.append(f"scale_steps: {found.get('scale_steps')} → {self.scale_steps}")
             if differences and not force:
                 raise OutputError(Errors.ZT823.format(path=self.path, differences="; ".join(differences)))
             if differences:
@@ -164,7 +160,6 @@ class CurveFolder:
         elif any(not entry.name.startswith(".") for entry in self.path.iterdir()):  # the lock of `claimed` is there
             raise OutputError(Errors.ZT824.format(path=self.path))
         settings = {"format": FORMAT, "config": self.config.to_str(), "corpora": digests}
-        settings["scale_steps"] = self.scale_steps
         write_whole(stored, json.dumps(settings, ensure_ascii=False, indent=1).encode())
         self._runs().mkdir(exist_ok=True)
 
@@ -189,7 +184,7 @@ class CurveFolder:
         folder = self._runs() / subset.name
         train_path = folder / "train.spacy"
         data.write(subset, train_path)
-        config = run_config(self.config, subset, train_path, self.corpora.dev, scale_steps=self.scale_steps)
+        config = run_config(self.config, subset, train_path, self.corpora.dev)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             nlp = initialize(config, gpu_id)
@@ -217,36 +212,23 @@ class CurveFolder:
         return self.path / "runs"
 
 
-def run_config(config: Config, subset: Subset, train: Path, dev: Path, *, scale_steps: bool) -> Config:
-    """Return the interpolated config of one run.
+def run_config(config: Config, subset: Subset, train: Path, dev: Path) -> Config:
+    """Return the interpolated config of one run. All runs have the same number of steps.
 
     config (Config): A training config, not interpolated, whose corpora refer to `paths.train` and `paths.dev`.
-    subset (Subset): The subset, for its seed and share.
+    subset (Subset): The subset, for its seed.
     train, dev (Path): Files of the run.
-    scale_steps (bool): Train smaller subsets for fewer steps, see `steps_of`.
     RAISES (SettingError): If the corpora of the config do not refer to `paths.train` and `paths.dev`.
     """
     settings: dict[str, Any] = {"paths.train": str(train), "paths.dev": str(dev), "training.seed": subset.seed}
     if "system" in config:
         settings["system.seed"] = subset.seed
-    if scale_steps:
-        settings["training.max_steps"] = steps_of(config.interpolate()["training"], subset.percent)
     changed = with_settings(config, settings).interpolate()
     values = set(_values(changed.get("corpora", {})))
     unused = [name for name, path in (("train", train), ("dev", dev)) if str(path) not in values]
     if unused:
         raise SettingError(Errors.ZT825.format(names=" and ".join(f"paths.{name}" for name in unused)))
     return changed
-
-
-def steps_of(training: dict[str, Any], percent: float) -> int:
-    """Return the number of steps for a share of the data: `max_steps` × √share, rounded up to the next evaluation.
-
-    training (dict): The section [training]; with `max_steps` of 0 the epochs limit the run, and the result is 0.
-    percent (float): Share of the training data in percent.
-    """
-    steps, every = int(training["max_steps"]), max(1, int(training["eval_frequency"]))
-    return min(steps, every * math.ceil(steps * math.sqrt(percent / 100) / every - 1e-9))
 
 
 def remove_weights(folder: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_curve_is_measured_printed_and_drawn(tmp_path: Path) -> None:
     again = succeeds(*arguments)
     assert again.count("(stored)") == 3
     assert json.loads((out / "learning-curve.json").read_text()) == report
-    assert "[ZT823]" in fails(*arguments, "--scale-steps")
+    assert "[ZT823]" in fails(*arguments, "--training.patience", "5")
 
 
 def test_bad_input_leaves_no_folder(tmp_path: Path) -> None:

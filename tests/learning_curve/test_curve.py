@@ -66,7 +66,7 @@ PERCENTS = (30.0, 60.0, 100.0)
 
 def measure(corpus: Path, output: Path, messages: list[str] | None = None, n_seeds: int = 1) -> CurveReport:
     config = load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | SETTINGS)
-    folder = CurveFolder(output, config, find_corpora(corpus, None, None), scale_steps=False)
+    folder = CurveFolder(output, config, find_corpora(corpus, None, None))
     return measure_curve(folder, PERCENTS, n_seeds, notify=(messages if messages is not None else []).append)
 
 

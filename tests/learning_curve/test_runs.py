@@ -15,7 +15,6 @@ from spacy_zh_tw_ner.learning_curve.runs import (
     find_corpora,
     remove_weights,
     run_config,
-    steps_of,
 )
 from spacy_zh_tw_ner.learning_curve.subsets import Subset
 from spacy_zh_tw_ner.planning.presets import preset_names, read_config
@@ -62,35 +61,26 @@ def test_a_damaged_result_is_an_error(change: dict[str, object]) -> None:
         RunResult.from_json(json.loads(json.dumps(asdict(result(25.0, 1, right=6)))) | change)
 
 
-@pytest.mark.parametrize(
-    ("steps", "every", "percent", "expected"),
-    [(1500, 150, 100, 1500), (1500, 150, 25, 750), (1500, 150, 10, 600), (0, 150, 10, 0), (100, 150, 10, 100)],
-)
-def test_smaller_shares_train_for_fewer_steps(steps: int, every: int, percent: float, expected: int) -> None:
-    assert steps_of({"max_steps": steps, "eval_frequency": every}, percent) == expected
-
-
 @pytest.mark.parametrize("name", ["bilstm", "transformer", "curated", *preset_names()])
 def test_every_config_of_the_package_can_be_used(name: str) -> None:
     subset = Subset(25.0, 3, (0, 1))
-    config = run_config(read_config(name), subset, Path("a.spacy"), Path("b.spacy"), scale_steps=True)
+    config = run_config(read_config(name), subset, Path("a.spacy"), Path("b.spacy"))
     assert config["corpora"]["train"]["path"] == "a.spacy"
     assert config["corpora"]["dev"]["path"] == "b.spacy"
     assert config["training"]["seed"] == 3
-    full = read_config(name).interpolate()["training"]
-    assert config["training"]["max_steps"] == steps_of(full, 25.0)
+    assert config["training"]["max_steps"] == read_config(name).interpolate()["training"]["max_steps"]
 
 
 def test_a_config_that_ignores_the_paths_is_an_error() -> None:
     config = read_config("bilstm")
     config["corpora"]["train"]["path"] = "fixed.spacy"
     with pytest.raises(SettingError, match=r"ZT825.*refer to paths\.train,"):
-        run_config(config, Subset(25.0, 3, (0,)), Path("a.spacy"), Path("b.spacy"), scale_steps=False)
+        run_config(config, Subset(25.0, 3, (0,)), Path("a.spacy"), Path("b.spacy"))
 
 
-def folder_of(path: Path, config: Config, corpus: Path, *, scale_steps: bool = False) -> CurveFolder:
+def folder_of(path: Path, config: Config, corpus: Path) -> CurveFolder:
     path.mkdir(exist_ok=True)
-    return CurveFolder(path, config, find_corpora(corpus, None, None), scale_steps=scale_steps)
+    return CurveFolder(path, config, find_corpora(corpus, None, None))
 
 
 def test_runs_of_another_curve_are_kept_without_force(tmp_path: Path) -> None:
@@ -103,12 +93,12 @@ def test_runs_of_another_curve_are_kept_without_force(tmp_path: Path) -> None:
     longer = config.copy()
     longer["training"]["max_steps"] = 9
     (corpus / "dev.spacy").write_bytes((corpus / "test.spacy").read_bytes())
-    with pytest.raises(OutputError, match=r"ZT823.*another dev; .*max_steps: 1500 → 9; .*scale_steps: False → True"):
-        folder_of(out, longer, corpus, scale_steps=True).claim(force=False)
+    with pytest.raises(OutputError, match=r"ZT823.*another dev; .*max_steps: 1500 → 9"):
+        folder_of(out, longer, corpus).claim(force=False)
     assert stored.is_file()
-    folder_of(out, longer, corpus, scale_steps=True).claim(force=True)
+    folder_of(out, longer, corpus).claim(force=True)
     assert not stored.exists()
-    folder_of(out, longer, corpus, scale_steps=True).claim(force=False)
+    folder_of(out, longer, corpus).claim(force=False)
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
