@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import GPU_HELP, use_gpu
+from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, require_resume_or_force, use_gpu
 from .terminal import msg
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ def train_cli(
         ..., metavar="CONFIG", help="A config file, or the name of a preset such as 12gb-base."
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for model-best, model-last and the checkpoint."),
-    resume: bool = typer.Option(
-        False, "--resume", help="Continue from the checkpoint in the --output folder, if there is one."
-    ),
-    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0 for one at each evaluation."),
+    resume: bool = RESUME,
+    checkpoint_every: int = CHECKPOINT_EVERY,
     code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, separated by commas."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = typer.Option(
@@ -42,8 +40,7 @@ def train_cli(
 
     from ..training.run_checks import require_run_folder
 
-    if resume and force:
-        raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
+    require_resume_or_force(resume, force)
     _require_settings(context.args)
     for path in filter(None, code.split(",")):
         if not Path(path).is_file():
