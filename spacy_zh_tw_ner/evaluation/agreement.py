@@ -164,6 +164,7 @@ def n_differences(shared: SharedText) -> int:
 
 
 def _compare(first: str, second: str, documents: Sequence[ComparedDoc]) -> PairAgreement:
+    """Compute the agreement of two annotators on their common texts, in which the first is taken as gold."""
     boundaries = summarize(count_boundaries(documents), resamples=1).micro.f.value
     differences = {DIFFERENCES[kind]: n for kind, n in count_mistakes(documents).items()}
     scores = summarize(count_entities(documents))

@@ -157,7 +157,14 @@ def _result(
     gpu_id: int,
     notify: Callable[[str], object],
 ) -> RunResult:
-    """Return the stored result of a run, or train; notify the user of it."""
+    """Return the result of a run, which is trained unless its result is stored, and notify the user of it.
+
+    folder (CurveFolder), data (TrainingData), gpu_id (int): As in `measure_curve`.
+    subset (Subset): The subset of the run.
+    i (int), n (int): Number of the run, from 0, and number of all runs.
+    notify (Callable[[str], object]): Receives the message.
+    RETURNS (RunResult): The result.
+    """
     result = folder.stored(subset)
     how = "stored"
     if result is None:
@@ -198,7 +205,12 @@ def summarize_curve(results: Sequence[RunResult]) -> CurveReport:
 
 
 def _point(runs: Sequence[RunResult], resampled: FloatsT) -> CurvePoint:
-    """Summarize the runs of one share; `resampled` has shape (resamples, n_seeds)."""
+    """Summarize the runs of one share of the training data.
+
+    runs (Sequence[RunResult]): One run for each seed.
+    resampled (FloatsT): (resamples, n_seeds) F on resampled test sentences.
+    RETURNS (CurvePoint): Means over the seeds.
+    """
     sentences = float(np.mean([run.sentences for run in runs]))
     f = float(np.mean([run.f for run in runs]))
     by_label: dict[str, list[float]] = {}
@@ -219,6 +231,13 @@ def _point(runs: Sequence[RunResult], resampled: FloatsT) -> CurvePoint:
 
 
 def _fit_messages(law: PowerLaw, back_test: BackTest | None, percents: Sequence[float], n_seeds: int) -> list[str]:
+    """Return warnings about the fit: a single seed, a curve that does not rise, and a failed check.
+
+    law (PowerLaw): The law of all shares.
+    back_test (Optional[BackTest]): The check.
+    percents (Sequence[float]): The shares; the last one is that of the check.
+    n_seeds (int): Number of runs for each share.
+    """
     messages: list[Message | str] = []
     if n_seeds == 1:
         messages.append(Warnings.ZT828)
@@ -232,5 +251,6 @@ def _fit_messages(law: PowerLaw, back_test: BackTest | None, percents: Sequence[
 
 
 def _to_json(prediction: SizedScore) -> dict[str, Any]:
+    """Return F and its interval as an object for `json.dumps`."""
     interval_of_f = [round(prediction.low, 2), round(prediction.high, 2)]
     return {"sentences": round(prediction.size), "f": round(prediction.f, 2), "interval": interval_of_f}

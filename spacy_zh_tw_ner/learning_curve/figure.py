@@ -109,6 +109,7 @@ def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
 
 
 def _legend() -> str:
+    """Draw the names of the two colours, in one line below the title."""
     entries = ((MEASURED, "measured, 95 % interval over test sentences"), (PREDICTED, "predicted for one run, 95 %"))
     parts, x = [], float(LEFT)
     for colour, name in entries:

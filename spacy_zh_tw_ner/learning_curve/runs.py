@@ -241,6 +241,7 @@ def remove_weights(folder: Path) -> None:
 
 
 def _rows(table: EntityCounts) -> list[tuple[int, str, int, int, int]]:
+    """Return the counts of a table that are not 0, as `RunResult.counts` lists them."""
     places = np.argwhere(table.counts.any(axis=2)).tolist()
     return [(i, table.groups[j], *map(int, table.counts[i, j])) for i, j in places]
 
@@ -252,6 +253,7 @@ def _messages(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
 
 
 def _values(block: Any) -> Iterable[str]:
+    """Yield all values of a section of a config and its subsections, as strings."""
     if isinstance(block, dict):
         for value in block.values():
             yield from _values(value)

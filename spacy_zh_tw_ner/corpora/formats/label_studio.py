@@ -66,6 +66,7 @@ def read_label_studio_annotators(path: Path, reading: Reading = SILENT) -> Itera
 
 
 def _resolve(path: Path, reading: Reading, *, every: bool) -> Iterator[Record]:
+    """Yield the records of a file, with offsets in code points: all annotations of each task if `every`, else one."""
     fields: Counter[str] = Counter()  # shared by the two passes over the file
 
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
