@@ -241,7 +241,7 @@ def load(pipeline: str, min_score: float) -> Language:
         if isinstance(component, CRFComponent):
             component.min_score = min_score
     if "zh_tw_pii" not in {nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}:
-        nlp.add_pipe("zh_tw_pii", last=True)
+        nlp.add_pipe("zh_tw_pii", last=True, config={"names": True})
     return nlp
 
 

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from ..errors import Errors, SettingError, Warnings
 from ..interval_scheduling import Segment, choose
 from ..language.span_groups import CharacterSpans
 from ..taiwan.findings import LABELS
+from ..taiwan.names import NAME_LABELS, find_names
 from ..taiwan.scanner import DEFAULT_MIN_SCORE, find_candidates
+from ..tokenization.char_tokenizer import text_of
 from ..untrusted import origin, parse_json, reading, require, require_type
 from .span_annotations import group_with_values, read_scores, register_extension, starting_at, write_scores
 
@@ -34,13 +37,20 @@ DEFAULT_PRIORITY = 0.5
         "min_score": DEFAULT_MIN_SCORE,
         "priority": DEFAULT_PRIORITY,
         "overwrite": False,
+        "names": False,
     },
 )
 def make_pii_finder(
-    nlp: Language, name: str, labels: list[str] | None, min_score: float, priority: float, overwrite: bool
+    nlp: Language,
+    name: str,
+    labels: list[str] | None,
+    min_score: float,
+    priority: float,
+    overwrite: bool,
+    names: bool,
 ) -> "PiiFinder":
     """Registered as `zh_tw_pii`: Build the component; the settings are those of PiiFinder."""
-    return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, name=name)
+    return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, names=names, name=name)
 
 
 class PiiFinder(Pipe):
@@ -62,6 +72,8 @@ class PiiFinder(Pipe):
     priority (float): Added to the score of a finding when it is compared with overlapping entities of a recognizer.
         A recognizer without labels for identifiers labels them as CARDINAL or DATE, with high probability.
     overwrite (bool): Also replace an entity without a score if a finding overlaps it.
+    names (bool): Also find PERSON and ORG by the words and columns around names, for masking: fewer names are missed,
+        and more words are taken for names.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """
@@ -73,14 +85,17 @@ class PiiFinder(Pipe):
         min_score: float = DEFAULT_MIN_SCORE,
         priority: float = DEFAULT_PRIORITY,
         overwrite: bool = False,
+        names: bool = False,
         name: str = "pii",
     ) -> None:
         self.name = name
-        self._configure(labels, min_score, priority, overwrite)
+        self._configure(labels, min_score, priority, overwrite, names)
         register_extension()
         register_rule_extension()
 
-    def _configure(self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool) -> None:
+    def _configure(
+        self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool, names: bool
+    ) -> None:
         """Check the settings, and set them."""
         unknown = sorted(set(labels or ()).difference(LABELS))
         if unknown:
@@ -90,20 +105,20 @@ class PiiFinder(Pipe):
         if not 0.0 <= priority < math.inf:
             raise SettingError(Errors.ZT851.format(value=priority))
         self._labels = None if labels is None else tuple(label for label in LABELS if label in labels)
-        self.min_score, self.priority, self.overwrite = min_score, priority, overwrite
+        self.min_score, self.priority, self.overwrite, self.names = min_score, priority, overwrite, names
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that this component finds, in the order of `LABELS`."""
-        return LABELS if self._labels is None else self._labels
+        """The labels that this component finds: those of `LABELS` in their order, then those of names."""
+        return (LABELS if self._labels is None else self._labels) + (NAME_LABELS if self.names else ())
 
     def __call__(self, doc: Doc) -> Doc:
         """Find the personal data of a document and add it to `doc.ents`."""
-        found = self.find(doc)
+        found = self._find(doc)
         if found:
             self._add_entities(doc, found)
         else:
-            _write_rules(doc, {}, {})
+            _write_rules(doc, {})
         return doc
 
     def find(self, doc: Doc) -> dict[Span, tuple[float, str]]:
@@ -113,40 +128,47 @@ class PiiFinder(Pipe):
         RETURNS (dict[Span, tuple[float, str]]): The findings, with their score and the name of their rule. A finding
             that begins or ends inside a token is expanded to whole tokens, so that all of it is covered.
         """
-        found: dict[Span, tuple[float, str]] = {}
-        for start, end, label, score, rule in find_candidates(doc.text, labels=self._labels):
+        return {Span(doc, *entity): value for entity, value in self._find(doc).items()}
+
+    def _find(self, doc: Doc) -> dict[Entity, tuple[float, str]]:
+        """Find personal data; see `find`. Named tuples are hashed and compared faster than spans."""
+        found: dict[Entity, tuple[float, str]] = {}
+        text = text_of(doc)
+        # Without spaces, each token is a character if `CharTokenizer` has made the document.
+        starts = range(len(text)) if len(text) == len(doc) else doc.to_array("IDX").tolist()
+        candidates = [*find_candidates(text, labels=self._labels), *(find_names(text) if self.names else ())]
+        for start, end, label, score, rule in candidates:
             if score < self.min_score:
                 continue
-            span = doc.char_span(start, end, label=label, alignment_mode="expand")
-            if span is not None and found.get(span, (0.0, ""))[0] < score:
-                found[span] = score, rule
+            entity = Entity(bisect_right(starts, start) - 1, bisect_left(starts, end), label)
+            if entity not in found or found[entity][0] < score:
+                found[entity] = score, rule
         return found
 
-    def _add_entities(self, doc: Doc, found: dict[Span, tuple[float, str]]) -> None:
+    def _add_entities(self, doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
         """Choose among the findings and the entities of the document, and set `doc.ents`, the scores and the rules."""
-        scores, earlier = read_scores(doc), list(doc.ents)
-        unscored = [ent for ent in earlier if _entity(ent) not in scores]
-        fixed = [] if self.overwrite else unscored
-        taken = {index for ent in fixed for index in range(ent.start, ent.end)}
-        rivals = [ent for ent in earlier if _entity(ent) in scores]
-        findings = [span for span in found if taken.isdisjoint(range(span.start, span.end))]
-        spans = [*rivals, *findings]
-        weights = [scores[_entity(ent)] for ent in rivals] + [found[span][0] + self.priority for span in findings]
+        scores, earlier = read_scores(doc), {_entity(ent): ent for ent in doc.ents}
+        unscored = [entity for entity in earlier if entity not in scores]
+        taken = set() if self.overwrite else _tokens(unscored)
+        rivals = [entity for entity in earlier if entity in scores]
+        findings = [entity for entity in found if taken.isdisjoint(range(entity.start, entity.end))]
+        weights = [scores[entity] for entity in rivals] + [found[entity][0] + self.priority for entity in findings]
         segments = [
             # `choose` drops segments of weight 0, but an entity that overlaps no other one is kept at any score.
-            Segment(span.start, span.end, index, max(weight, 1e-9) * len(span))
-            for index, (span, weight) in enumerate(zip(spans, weights, strict=True))
+            Segment(entity.start, entity.end, index, max(weight, 1e-9) * (entity.end - entity.start))
+            for index, (entity, weight) in enumerate(zip([*rivals, *findings], weights, strict=True))
         ]
         kept = [segment.kind for segment in choose(segments, 0.0)]
-        chosen = {_entity(spans[index]): found[spans[index]] for index in kept if index >= len(rivals)}
-        covered = {index for kind in kept for index in range(spans[kind].start, spans[kind].end)}
-        others = [ent for ent in unscored if covered.isdisjoint(range(ent.start, ent.end))]
-        doc.ents = sorted([*others, *(spans[index] for index in kept)], key=lambda span: span.start)
-        scored = {entity: scores[entity] for entity in map(_entity, doc.ents) if entity in scores}
-        scored |= {entity: score for entity, (score, _) in chosen.items()}
+        chosen = [findings[index - len(rivals)] for index in kept if index >= len(rivals)]
+        kept_rivals = [rivals[index] for index in kept if index < len(rivals)]
+        covered = _tokens([*kept_rivals, *chosen]) if unscored else set()
+        others = [entity for entity in unscored if covered.isdisjoint(range(entity.start, entity.end))]
+        spans = [earlier[entity] for entity in (*others, *kept_rivals)] + [Span(doc, *entity) for entity in chosen]
+        doc.set_ents(spans)
+        scored = {entity: scores[entity] for entity in kept_rivals} | {entity: found[entity][0] for entity in chosen}
         entities = sorted(scored)
         write_scores(doc, Prediction(tuple(entities), tuple(scored[entity] for entity in entities)))
-        _write_rules(doc, {e: rule for e, (_, rule) in chosen.items()}, {e: s for e, (s, _) in chosen.items()})
+        _write_rules(doc, {entity: found[entity] for entity in chosen})
 
     def initialize(
         self,
@@ -163,7 +185,7 @@ class PiiFinder(Pipe):
         """Return the settings as JSON types."""
         labels = None if self._labels is None else list(self._labels)
         numbers = {"min_score": self.min_score, "priority": self.priority}
-        return {"labels": labels, **numbers, "overwrite": self.overwrite}
+        return {"labels": labels, **numbers, "overwrite": self.overwrite, "names": self.names}
 
     def _load(self, data: bytes) -> None:
         """Check settings in JSON, and set them. Damaged ones raise an error, to which `reading` adds the file name."""
@@ -172,7 +194,8 @@ class PiiFinder(Pipe):
         require(labels is None or isinstance(labels, list), "labels", labels, "a list, or null")
         names = None if labels is None else [require_type("labels", label, str) for label in labels]
         min_score, priority = (_number(settings, key) for key in ("min_score", "priority"))
-        self._configure(names, min_score, priority, require_type("overwrite", settings.get("overwrite"), bool))
+        overwrite, with_names = (require_type(key, settings.get(key, False), bool) for key in ("overwrite", "names"))
+        self._configure(names, min_score, priority, overwrite, with_names)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Return the settings as JSON. `exclude` is not used."""
@@ -231,9 +254,13 @@ def _entity(span: Span) -> Entity:
     return Entity(span.start, span.end, span.label_)
 
 
-def _write_rules(doc: Doc, rules: dict[Entity, str], scores: dict[Entity, float]) -> None:
-    """Write the rules and scores of findings to `doc.spans["pii"]`."""
-    entities = sorted(rules)
-    spans = [Span(doc, start, end, label=label) for start, end, label in entities]
-    attrs = {SCORES: [scores[entity] for entity in entities], RULES: [rules[entity] for entity in entities]}
+def _tokens(entities: Iterable[Entity]) -> set[int]:
+    """Return the tokens of entities."""
+    return {index for entity in entities for index in range(entity.start, entity.end)}
+
+
+def _write_rules(doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
+    """Write findings with their scores and rules to `doc.spans["pii"]`, in the order of the text."""
+    spans = [Span(doc, start, end, label=label) for start, end, label in found]
+    attrs = {SCORES: [score for score, _ in found.values()], RULES: [rule for _, rule in found.values()]}
     doc.spans[PII_KEY] = CharacterSpans(doc, name=PII_KEY, spans=spans, attrs=attrs)

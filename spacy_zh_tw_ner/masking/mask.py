@@ -184,7 +184,7 @@ class _TextMasker:
             if start >= last and (i == len(spans) or end <= spans[i].start):
                 found.append(Found(start, end, labels[self.text[start:end]], None))
                 last = end
-        return sorted([*spans, *found])
+        return sorted([*spans, *found]) if found else spans
 
     def _join(self, made: list[tuple[str, str]]) -> tuple[str, list[tuple[int, int]]]:
         """Return the masked text, and the start and end of each replacement in it.
@@ -224,8 +224,8 @@ class _TextMasker:
 
     def _entities(self, replacements: tuple[Replacement, ...]) -> tuple[Found, ...]:
         """Return the entities with offsets in the masked text: replaced ones, and kept ones without a replacement."""
-        scores = {(span.start, span.end): span.score for span in self.spans}
-        found = [Found(r.masked_start, r.masked_end, r.label, scores[r.start, r.end]) for r in replacements]
+        rows = zip(replacements, self.spans, strict=True)
+        found = [Found(r.masked_start, r.masked_end, r.label, span.score) for r, span in rows]
         i, shift = 0, 0
         for ent in self.kept:
             while i < len(replacements) and replacements[i].end <= ent.start:

@@ -27,7 +27,9 @@ class Replacer:
     ) -> None:
         self.policy, self._key, self._is_exposing = policy, key, is_exposing
         self._numbers: dict[str, dict[str, int]] = {}
+        # Action and new text by label and identity of an entity; and, to compute few identities, by label and text.
         self._made: dict[tuple[str, str], tuple[str, str]] = {}
+        self._made_of_surface: dict[tuple[str, str], tuple[str, str]] = {}
 
     def __call__(self, label: str, surface: str) -> tuple[str, str]:
         """Replace an entity.
@@ -37,40 +39,47 @@ class Replacer:
         RETURNS (tuple[str, str]): The action that was applied, and the new text. The action is "replace" if the action
             of the policy has no result, such as "generalise" for 昨天.
         """
+        made = self._made_of_surface.get((label, surface))
+        if made is not None:
+            return made
         if self.policy.action(label) == KEEP:
             return KEEP, surface
         entity = (label, identity(surface, label))
         if entity not in self._made:
-            self._made[entity] = self._make(label, surface)
+            self._made[entity] = self._make(label, surface, entity[1])
+        self._made_of_surface[label, surface] = self._made[entity]
         return self._made[entity]
 
     def placeholder(self, label: str, surface: str) -> str:
         """Return the placeholder of an entity, such as 〔姓名1〕."""
+        return self._numbered(label, identity(surface, label))
+
+    def _numbered(self, label: str, entity: str) -> str:
+        """Return the placeholder of an entity, given its identity."""
         name = self.policy.placeholder(label)
         numbers = self._numbers.setdefault(name, {})
-        return f"〔{name}{numbers.setdefault(identity(surface, label), len(numbers) + 1)}〕"
+        return f"〔{name}{numbers.setdefault(entity, len(numbers) + 1)}〕"
 
-    def _make(self, label: str, surface: str) -> tuple[str, str]:
+    def _make(self, label: str, surface: str, entity: str) -> tuple[str, str]:
         """Return the action that is applied to an entity that has not been replaced before, and its new text."""
         action = self.policy.action(label)
         made: str | None = None
         if action == "redact":
             made = REDACTED
         elif action == "hash":
-            made = f"〔{self.policy.placeholder(label)}#{hash_of(self._key, label, identity(surface, label))}〕"
+            made = f"〔{self.policy.placeholder(label)}#{hash_of(self._key, label, entity)}〕"
         elif action == "pseudonym":
-            made = self._pseudonym(label, surface)
+            made = self._pseudonym(label, surface, entity)
         elif action == "generalise" and label in GENERALISABLE:
             made = generalise(label, surface)
             made = None if made is not None and self._is_exposing(made) else made
-        return (action, made) if made is not None else (REPLACE, self.placeholder(label, surface))
+        return (action, made) if made is not None else (REPLACE, self._numbered(label, entity))
 
-    def _pseudonym(self, label: str, surface: str) -> str | None:
+    def _pseudonym(self, label: str, surface: str, entity: str) -> str | None:
         """Return the first pseudonym that is not the entity itself and contains no text of a masked entity.
 
         None if the entity has no pseudonym, or none of MAX_ATTEMPTS pseudonyms fulfils this.
         """
-        entity = identity(surface, label)
         for attempt in range(MAX_ATTEMPTS):
             made = pseudonym(label, surface, KeyedChoices(self._key, label, entity, attempt))
             if made is None:

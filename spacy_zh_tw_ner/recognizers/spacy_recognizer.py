@@ -11,9 +11,9 @@ from spacy.tokens import Doc
 from ..components.crf_component import CRFComponent
 from ..components.gazetteer import write_found
 from ..components.normalizer import Normalizer, get_normalized
-from ..components.span_annotations import get_score
+from ..components.span_annotations import get_score, read_scores
 from ..devices import require_gpu
-from ..entities import Found, Prediction
+from ..entities import Entity, Found, Prediction
 from ..export.quantize import backbone_shims
 from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
@@ -186,6 +186,11 @@ def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
 
 def _entities(doc: Doc) -> tuple[Found, ...]:
     """Return the entities of a document with scores and normal forms."""
-    return tuple(
-        Found(ent.start_char, ent.end_char, ent.label_, get_score(ent), get_normalized(ent)) for ent in doc.ents
-    )
+    scores = read_scores(doc)  # all at once; `get_score` searches the scores of the document for each entity
+    found: list[Found] = []
+    for ent in doc.ents:
+        label = ent.label_
+        score = scores.get(Entity(ent.start, ent.end, label))
+        score = get_score(ent) if score is None else score
+        found.append(Found(ent.start_char, ent.end_char, label, score, get_normalized(ent)))
+    return tuple(found)

@@ -11,12 +11,14 @@ from .identifiers import (
     is_passport,
     is_resident_id,
 )
+from .names import find_names
 from .phone import is_license_plate, is_phone
 from .scanner import scan
 
 __all__ = [
     "LABELS",
     "Finding",
+    "find_names",
     "is_bank_code",
     "is_company_id",
     "is_credit_card",

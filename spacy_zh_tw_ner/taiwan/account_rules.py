@@ -1,11 +1,10 @@
-"""Rules for account names on LINE, PTT and social media, and for passwords and keys, by the words around them.
+"""Rules for account names on LINE, PTT and social media, by the words around them.
 
     加我的LINE，ID是 mumu_0817      the nearest platform before the account is LINE: LINE_ID
     粉專 @morninglight.cy           a name with "@" (a handle) needs no word such as ID
-    密碼已改為「Qt!113」             SECRET: the value after 密碼 and a word such as 為 or 是, a colon, or nothing
 
-Accounts and passwords are searched in ASCII stretches (sequences of ASCII characters, see `scanner`). The words are
-searched in a stretch and in the `CHARS_BEFORE` characters before it.
+Accounts are searched in ASCII stretches (sequences of ASCII characters, see `scanner`). The words are searched in a
+stretch and in the `CHARS_BEFORE` characters before it.
 """
 
 import re
@@ -17,23 +16,31 @@ from .findings import Finding
 
 CHARS_BEFORE = 30
 CHARS_BEFORE_ACCOUNT = 200  # characters before 帳號 or ID in which the platform of the account is searched
-CHARS_BEFORE_SECRET = 60  # characters before a password in which a word for a login or a door counts
 
+# Words for platforms: in Latin letters, which must not be part of a longer word, and in Chinese.
 _PLATFORMS = {
-    "LINE_ID": r"(?<![A-Za-z])(?:LINE|Line|line)(?![A-Za-z])|賴|官方帳號|加好友|好友|加我",
-    "PTT_ID": r"(?<![A-Za-z])(?:PTT|Ptt|ptt)(?![A-Za-z])|批踢踢|鄉民|站內信|推文|[板版]主|水桶|留言",
+    "LINE_ID": ("LINE Line line", "賴 官方帳號 加好友 好友 加我"),
+    "PTT_ID": ("PTT Ptt ptt", "批踢踢 鄉民 站內信 推文 板主 版主 水桶 留言"),
     "SOCIAL": (
-        r"(?<![A-Za-z])(?:IG|ig|Instagram|instagram|FB|fb|Facebook|facebook|Twitter|twitter|Threads|threads|Telegram"
-        r"|telegram|TG|WeChat|wechat|TikTok|Tiktok|tiktok|Plurk|plurk|Discord|discord|YouTube|Youtube|Dcard|YT|GitHub"
-        r"|Github|github|Skype|skype|Steam)(?![A-Za-z])"
-        r"|臉書|推特|微信|抖音|噗浪|小紅書|粉專|粉絲團|粉絲專頁|限動|脆"
+        "IG ig Instagram instagram FB fb Facebook facebook Twitter twitter Threads threads Telegram telegram TG WeChat "
+        "wechat TikTok Tiktok tiktok Plurk plurk Discord discord YouTube Youtube Dcard YT GitHub Github github Skype "
+        "skype Steam",
+        "臉書 推特 微信 抖音 噗浪 小紅書 粉專 粉絲團 粉絲專頁 限動 脆",
     ),
 }
 # The lookahead lists the first characters, so that most places are rejected at once.
 PLATFORM = re.compile(
     r"(?=[LlPpIiFfTtWwDdYyGgSs賴官加好批鄉站推板版水留臉微抖噗小粉限脆])(?:"
-    + "|".join(f"(?P<{label}>{words})" for label, words in _PLATFORMS.items())
+    + "|".join(
+        f"(?P<{label}>(?<![A-Za-z])(?:{'|'.join(latin.split())})(?![A-Za-z])|{'|'.join(chinese.split())})"
+        for label, (latin, chinese) in _PLATFORMS.items()
+    )
     + ")"
+)
+# At least one of these is near each account that has no "@" and no "(PTT" after it.
+ACCOUNT_WORDS = (
+    *(word for words in _PLATFORMS.values() for word in " ".join(words).split()),
+    *"帳號 代號 使用者 ID id 作者 推 噓 →".split(),
 )
 HANDLE = re.compile(r"@[A-Za-z0-9_][A-Za-z0-9._\-]{2,29}(?![A-Za-z0-9@])")
 EMAIL_BEFORE_HANDLE = re.compile(r"[A-Za-z0-9._%+\-@/]")  # the "@" of ming@mail.tw begins no handle
@@ -63,40 +70,6 @@ PRODUCTS = frozenset(
 PTT_FORM = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}")
 # Words before an official account of LINE, which begins with "@": 預約請加 @morning_light.
 OFFICIAL = re.compile("(?:加|預約|搜尋|官方)[^!-~。\n]{0,4}$")
-
-# As in PLATFORM, the lookahead lists the first characters. DB_PASS=… is covered by the names in capitals.
-SECRET_WORD = re.compile(
-    r"(?=[密帳金通口權門大開提保A-Zpsta])(?:密碼|帳密|金鑰|密鑰|通行碼|口令|權杖|門鎖|門禁|大門|開機|提款卡|保險箱"
-    r"|(?:[A-Z_]{1,40}_)?(?:PASS|KEY|TOKEN|SECRET)(?![A-Za-z])|[Pp][Ww](?![A-Za-z])"
-    r"|(?:[Pp]ass(?:word|wd|code|phrase)?|PASSWORD|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
-    r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN)(?:[_ ](?:key|KEY|id|ID))?(?![A-Za-z])(?: ?碼)?)"
-)
-# Words after which only a PIN is a secret: 提款卡都是 3436, but not 大門在後面.
-PIN_WORDS = frozenset(("門鎖", "門禁", "大門", "開機", "提款卡", "保險箱"))
-PIN = re.compile("[A-Z]?[0-9]{4,12}[#*]?")
-NOT_PIN = re.compile("[末後前]|卡號|電話|序號|型號")  # 提款卡末四碼 3456
-# A code that one enters at a door needs no word directly before it: 一樓大門按 0424# 然後搭電梯.
-DOOR_CODE = re.compile(r"(?<![0-9A-Za-z#\-])[0-9]{4,8}#(?![0-9A-Za-z])")
-DOOR = re.compile("門|密碼|鎖|梯")
-# Letters, digits and a sign after a word for a login: 登入用 admin / Fw@8680Nei.
-MIXED_TOKEN = re.compile(r"(?<![!-~])[A-Za-z0-9][A-Za-z0-9._\-]{0,30}[!@#$%^&*+][!#-&*-+\--:<-~]{0,30}(?![A-Za-z0-9])")
-LOGIN = re.compile("密碼|admin|root|登入|帳號|[Ww]i-?[Ff]i|門鎖|login")
-BEARER = re.compile(r"(?:[Bb]earer|Basic) (?P<secret>[A-Za-z0-9_\-.+/=]{12,2000})")  # HTTP header Authorization
-ONE_TIME = re.compile(r"一次性|動態|簡訊|OTP|驗證|臨時性")  # 一次性密碼482913 is worthless after minutes
-# Characters between a word for a secret and its value. `link` ends with a sign that a value follows: 密碼已改為「….
-SECRET_GAP = re.compile(
-    r"[\"' ]{0,2}(?P<link>[^!-~。！？\n]{0,20}(?:[:=]|是|為|成|「|『|用|[換改設][了好過]?，?) ?"
-    r"[\"'「『 ]{0,2})?[\"'「『( ]{0,2}"
-)
-SECRET = re.compile(r"[!#-&*-+\--:<-~][!#-&(-+\--~]{2,127}")
-# Values that are no secret: a word, a small number, a version, a mobile number, a date, a time, a URL, an e-mail
-# address, and ****.
-NOT_SECRET = re.compile(
-    r"[A-Za-z]*:?|[0-9]{1,3}|[0-9]{1,3}\.[0-9.]+|09[0-9]{2}-?[0-9]{3}-?[0-9]{3}"
-    r"|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]{1,2}.*|[0-9]{1,2}[/:~\-][0-9]{1,2}"
-    r"|https?:.*|[A-Za-z0-9._]+@[A-Za-z0-9\-]+\.[A-Za-z0-9.\-]+|[*xX●•_.\-]+"
-)
-COUNTER_AFTER = re.compile(r" ?[元次個天年月日碼位人分秒字]")  # 密碼錯誤3000次
 
 
 class Platform(NamedTuple):
@@ -143,64 +116,6 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
         for match in ACCOUNT.finditer(view, start, end):
             if PLATFORM_AFTER.match(view, match.end()) and PTT_FORM.fullmatch(match[0]):
                 yield Finding(*match.span(), "PTT_ID", 0.8, "account_before_platform")
-
-
-def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find passwords, keys, tokens, PINs and door codes in one ASCII stretch, but no one-time codes (驗證碼).
-
-    view (str): The text as `fold_widths` returns it.
-    start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
-    YIELDS (Finding): SECRET; findings may overlap.
-    """
-    for match in BEARER.finditer(view, start, end):
-        yield Finding(*match.span("secret"), "SECRET", 0.95, "bearer")
-    if view.find("#", start, end) > 0:
-        for match in DOOR_CODE.finditer(view, start, end):
-            if DOOR.search(view, max(0, match.start() - CHARS_BEFORE_SECRET), match.start()):
-                yield Finding(*match.span(), "SECRET", 0.55, "door_code")
-    for match in MIXED_TOKEN.finditer(view, start, end):
-        begin, stop = match.start(), _end_of_secret(view, *match.span())
-        if _is_mixed(view[begin:stop]) and LOGIN.search(view, max(0, begin - CHARS_BEFORE_SECRET), begin):
-            yield Finding(begin, stop, "SECRET", 0.6, "mixed_signs_after_login")
-    for word in SECRET_WORD.finditer(view, max(0, start - CHARS_BEFORE), end):
-        yield from _secret_after_word(view, word, start)
-
-
-def _secret_after_word(view: str, word: "re.Match[str]", start: int) -> Iterator[Finding]:
-    """Yield a finding for the value after a word such as 密碼, if the value looks like a secret.
-
-    view (str): The text as `fold_widths` returns it.
-    word (re.Match[str]): The match of SECRET_WORD.
-    start (int): Start of the ASCII stretch. A value that begins before it was found in an earlier stretch.
-    """
-    gap = SECRET_GAP.match(view, word.end())
-    assert gap is not None  # the pattern also matches the empty string
-    value = SECRET.match(view, gap.end(), min(len(view), gap.end() + 128))
-    if value is None or value.start() < start or ONE_TIME.search(view, max(0, word.start() - 4), word.start()):
-        return
-    begin, stop, link = value.start(), _end_of_secret(view, *value.span()), gap["link"] or ""
-    secret, is_pin = view[begin:stop], word[0] in PIN_WORDS
-    if is_pin and (len(link) > 6 or PIN.fullmatch(secret) is None or NOT_PIN.search(gap[0])):
-        return
-    if len(secret) < 4 or (COUNTER_AFTER.match(view, stop) and secret.isdigit()):
-        return
-    is_assigned_word = secret.isalpha() and link.strip() in (":", "=")  # 密碼：sunflower
-    if NOT_SECRET.fullmatch(secret) and not is_assigned_word:
-        return
-    # Chinese words between the two, as in 密碼每學期更換，本學期為 Sp!113, make a plain number less likely.
-    is_doubtful = is_pin or (len(link) > 4 and secret.isdigit())
-    yield Finding(begin, stop, "SECRET", 0.6 if is_doubtful else 0.95, "secret_after_word")
-
-
-def _is_mixed(token: str) -> bool:
-    """Return whether a token has letters and digits, and is none of the values that `NOT_SECRET` lists."""
-    has_letter, has_digit = any(map(str.isalpha, token)), any(map(str.isdigit, token))
-    return has_letter and has_digit and NOT_SECRET.fullmatch(token) is None
-
-
-def _end_of_secret(view: str, begin: int, stop: int) -> int:
-    """Return the end of a secret without the punctuation after it."""
-    return begin + len(view[begin:stop].rstrip(".,;:()[]{}\"'?/"))
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:

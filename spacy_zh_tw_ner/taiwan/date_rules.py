@@ -10,7 +10,8 @@ Source: CNS 7648 and ISO 8601 for written forms; 民國 n is the year n + 1911.
 
 import re
 
-from .findings import MAX_LINE, MAX_TABLE, Finding, find_column_context, find_context
+from .context_words import MAX_LINE, MAX_TABLE, NO_CONTEXT, ContextFinder, find_column_context
+from .findings import Finding
 
 CHARS_BEFORE = 20  # characters before a year or a date in which its other parts and words for a person are searched
 CHARS_OF_DIALOGUE = 90  # characters before an answer in which the question for a birthday is searched
@@ -57,11 +58,12 @@ CELL_BORDER = re.compile(r"[ \t|,、;]+")
 DATE_IN_ROW = re.compile("[0-9][/.年][0-9]")
 
 
-def find_year(view: str, place: int) -> Finding | None:
+def find_year(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a date with a year, such as 民國75年3月2日, or a year alone.
 
     view (str): The text as `fold_widths` returns it.
     place (int): Position of 年.
+    contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
     before = None
@@ -71,36 +73,38 @@ def find_year(view: str, place: int) -> Finding | None:
         return None
     after = AFTER_YEAR.match(view, place + 1)
     if after is None:
-        return _year_alone(view, before, place + 1)
+        return _year_alone(view, before, place + 1, contexts)
     if before["era"] is None and after["day"] is None and place - before.start() < 2:
         return None  # a duration: 1年2月
     stop = after.end() if after["day"] is not None else after.end("month")
     score = 0.9 if after["day"] is not None or before["era"] is not None else 0.6
     if score < 0.9 and DURATION.search(view, max(0, before.start() - CHARS_BEFORE), before.start()):
         score = 0.3
-    return date_or_birthday(view, before.start(), stop, score, "written_date")
+    return date_or_birthday(view, before.start(), stop, score, "written_date", contexts)
 
 
-def find_lunar(view: str, place: int) -> Finding | None:
+def find_lunar(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a lunar date without a year, such as 農曆三月初三.
 
     view (str): The text as `fold_widths` returns it.
     place (int): Position of 曆.
+    contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
     match = LUNAR.match(view, place) if place and view[place - 1] in "農陰國陽" else None
-    return None if match is None else date_or_birthday(view, place - 1, match.end(), 0.85, "lunar_date")
+    return None if match is None else date_or_birthday(view, place - 1, match.end(), 0.85, "lunar_date", contexts)
 
 
-def find_month_and_day(view: str, place: int) -> Finding | None:
+def find_month_and_day(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a date without a year, such as 5月12日, or, after a word for birthdays, 生日3月2.
 
     view (str): The text as `fold_widths` returns it.
     place (int): Position of 月.
+    contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
     if view[place - 1 : place] in ("臘", "正"):
-        return _named_lunar_month(view, place)
+        return _named_lunar_month(view, place, contexts)
     if view[place - 1 : place] not in ENDS_MONTH:
         return None
     month, day = MONTH.search(view, max(0, place - 4), place), DAY.match(view, place + 1)
@@ -109,11 +113,11 @@ def find_month_and_day(view: str, place: int) -> Finding | None:
     # 九月十二 is a date without 日; 9月12 may be a number after 9月, so its score as a DATE is 0.
     is_chinese = LONG_CHINESE_DAY.fullmatch(day["day"]) is not None and not month["month"].isascii()
     score = 0.85 if day["unit"] else 0.6 if is_chinese else 0.0
-    found = date_or_birthday(view, month.start(), day.end(), score, "month_and_day")
+    found = date_or_birthday(view, month.start(), day.end(), score, "month_and_day", contexts)
     return found if found.score else None
 
 
-def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
+def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str, contexts: ContextFinder) -> Finding:
     """Return a finding with the label BIRTHDAY if the text around a date shows that it is one, or else DATE.
 
     A BIRTHDAY has a word such as 生日 nearby, is in a table column of birthdays, or is next to a person's sex, age or
@@ -123,11 +127,14 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str) 
     begin (int), stop (int): The span of the date.
     score (float): The score if it is a DATE. A BIRTHDAY has 0.95 with a word such as 生日, and 0.85 otherwise.
     rule (str): The name of the rule.
+    contexts (ContextFinder): Finds context words in the text.
     RETURNS (Finding): The date.
     """
-    if find_context(view, begin, stop).label == "BIRTHDAY" or BORN.match(view, stop):
+    context, column = contexts.find_near(begin, stop), find_column_context(view, begin)
+    if context is NO_CONTEXT and column is not None:
+        context = column
+    if context.label == "BIRTHDAY" or BORN.match(view, stop):
         return Finding(begin, stop, "BIRTHDAY", 0.95, rule)
-    column = find_column_context(view, begin)
     if column is not None:
         is_birthday = column.label == "BIRTHDAY"
         return Finding(begin, stop, "BIRTHDAY" if is_birthday else "DATE", 0.85 if is_birthday else score, rule)
@@ -141,16 +148,16 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str) 
     return Finding(begin, stop, "DATE", score, rule)
 
 
-def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None:
+def _year_alone(view: str, before: "re.Match[str]", stop: int, contexts: ContextFinder) -> Finding | None:
     """Return a finding for a year of birth (1993年生) or a year with an era (民國69年), and None for other years."""
     if BORN.match(view, stop) and stop - before.start() > 2:
         return Finding(before.start(), stop, "BIRTHDAY", 0.8, "year_of_birth")
     if before["era"] is None or "曆" in before["era"]:
         return None
-    return date_or_birthday(view, before.start(), stop, 0.4, "year_with_era")
+    return date_or_birthday(view, before.start(), stop, 0.4, "year_with_era", contexts)
 
 
-def _named_lunar_month(view: str, place: int) -> Finding | None:
+def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a lunar date with a named month (臘月廿四) around the 月 at a position.
 
     None after 年 or 曆, because other rules find these dates.
@@ -158,7 +165,7 @@ def _named_lunar_month(view: str, place: int) -> Finding | None:
     match = LUNAR_MONTH_NAME.match(view, place - 1)
     if match is None or view[place - 2 : place - 1] in ("年", "曆"):
         return None
-    return date_or_birthday(view, *match.span(), 0.7, "lunar_month_and_day")
+    return date_or_birthday(view, *match.span(), 0.7, "lunar_month_and_day", contexts)
 
 
 def _has_year_or_calendar(view: str, start: int) -> bool:

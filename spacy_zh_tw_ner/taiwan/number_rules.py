@@ -50,6 +50,8 @@ def rules_for(number: str) -> Sequence[NumberRule]:
     number (str): Letters and digits only, upper case.
     RETURNS (Sequence[NumberRule]): Empty if there is no rule for the shape.
     """
+    if number.isdigit():
+        return RULES.get((0, len(number)), ())
     match = SHAPE.match(number)
     assert match is not None  # the pattern also matches the empty string
     if match.end() == len(number):

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from .findings import NO_CONTEXT, OTHER, Context
+from .context_words import NO_CONTEXT, OTHER, Context
 from .number_rules import NumberRule
 from .phone import phone_kind
 
@@ -45,17 +45,14 @@ class Number(NamedTuple):
     view (str): The text as `fold_widths` returns it.
     begin, stop (int): The span of the number; `stop` is exclusive.
     digits (str): Its letters (upper case) and digits, without separators.
+    raw (str): The number as it is written, with its separators.
     """
 
     view: str
     begin: int
     stop: int
     digits: str
-
-    @property
-    def raw(self) -> str:
-        """The number as it is written, with its separators."""
-        return self.view[self.begin : self.stop]
+    raw: str
 
 
 def score_number(rule: NumberRule, number: Number, context: Context) -> float:
@@ -66,9 +63,9 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
     context (Context): The nearest context word.
     RETURNS (float): From 0 to 1; 0 if the text around the number shows that it is a number of another kind.
     """
-    if _is_excluded(rule, number, context):
-        return 0.0
     score = _score_in_context(rule, number, context)
+    if not score or _is_excluded(rule, number, context):
+        return 0.0
     if score < rule.strong:
         score *= _doubt_from_form(rule, number)
     if number.digits.isdigit() and COUNTER_AFTER.match(number.view, number.stop):
@@ -85,7 +82,7 @@ def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
     rule (NumberRule), number (Number): See `score_number`.
     RETURNS (tuple[int, int]): Start, and end (exclusive).
     """
-    view, begin, stop, _ = number
+    view, begin, stop, *_ = number
     if rule.name == "bank_code_and_account":
         begin -= view[begin - 1 : begin] == "(" and ")" in view[begin:stop]
     elif rule.label == "PHONE":
@@ -107,7 +104,7 @@ def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
     The number is part of a path, of a document number or of a measure, or it lacks a sign that the rule requires, such
     as 玄字第 or the dash after a bank code.
     """
-    view, begin, stop, _ = number
+    view, begin, stop, *_ = number
     if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
         return True
     if rule.label == "MILITARY_ID":
@@ -141,7 +138,7 @@ def _score_in_context(rule: NumberRule, number: Number, context: Context) -> flo
     Some rules have further signs: 玄字第 for military numbers, another telephone number before one without an area
     code, 健保 for health insurance cards, and words for vehicles for license plates.
     """
-    view, begin, stop, _ = number
+    view, begin, stop, *_ = number
     if context.label == rule.label:
         return rule.strong if context.is_strong else rule.weak
     if rule.label == "MILITARY_ID" and SIGN_WITHOUT_WORD.search(view, max(0, begin - 6), begin):

@@ -9,9 +9,9 @@ are searched only around numbers that are valid by a rule. The work for each gro
 """
 
 import re
-from collections.abc import Iterator
 
-from .findings import Context, Finding, find_context
+from .context_words import ContextFinder
+from .findings import Finding
 from .number_rules import rules_for
 from .number_scores import Number, find_extent, score_number
 
@@ -22,43 +22,41 @@ MAX_LENGTH = 23  # letters and digits of a joined number
 # Between the groups of one number: a dash with spaces, parentheses of an area code or bank code, or one line break.
 SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
 # Signs that join a number to a longer one, if a letter or digit follows: 2024-04595257, ming.0912345678@mail.tw.
-JOINING_SIGN = re.compile(r"[\-._@\\]")
+JOINING_SIGNS = frozenset("-._@\\")
 
 
-def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
+def find_numbers(view: str, start: int, end: int, contexts: ContextFinder) -> list[Finding]:
     """Find the numbers in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
 
     view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch.
-    YIELDS (Finding): Numbers with any score above 0; they may overlap.
+    contexts (ContextFinder): Finds context words in the text.
+    RETURNS (list[Finding]): Numbers with any score above 0; they may overlap.
     """
-    contexts: dict[int, Context] = {}
+    found: list[Finding] = []
     groups = [match.span() for match in GROUP.finditer(view, start, end)]
-    for first, (begin, stop) in enumerate(groups):
-        joined = view[begin:stop]
-        if joined.isalpha() and (len(joined) > 3 or first + 1 == len(groups)):
+    for first, (begin, end_of_first) in enumerate(groups):
+        if (end_of_first - begin > 3 or first + 1 == len(groups)) and view[begin:end_of_first].isalpha():
             continue
         if not _is_edge(view, begin - 1, begin - 2):
             continue
-        limit = MAX_SINGLE_DIGITS if stop - begin == 1 else MAX_GROUPS
-        for last in range(first, min(first + limit, len(groups))):
-            if last > first:
-                gap = view[groups[last - 1][1] : groups[last][0]]
-                group = view[slice(*groups[last])]
-                if SEPARATOR.fullmatch(gap) is None or len(joined) + len(group) > MAX_LENGTH:
+        limit = MAX_SINGLE_DIGITS if end_of_first - begin == 1 else MAX_GROUPS
+        joined, end_of_last, is_single = "", begin, False
+        for begin_of_group, stop in groups[first : first + limit]:
+            group = view[begin_of_group:stop]
+            if joined:
+                if len(joined) + len(group) > MAX_LENGTH or not SEPARATOR.fullmatch(view, end_of_last, begin_of_group):
                     break
                 # Only old license plates have letters after the first group (1234-AB).
-                if not group.isdigit() and last - first > 1:
+                if not group.isdigit() and end_of_last != end_of_first:
                     break
                 # Single digits are a number after a strong context word (手機 0 9 1 2 …), and a table otherwise.
-                if groups[last][1] - groups[last - 1][0] == 2 + len(gap) and not (
-                    find_context(view, begin, begin, contexts).is_strong
-                ):
+                if is_single and len(group) == 1 and not contexts.find(begin, begin).is_strong:
                     break
-                joined += group
-            end_of_last = groups[last][1]
-            if len(joined) >= 5 and _is_edge(view, end_of_last, end_of_last + 1):
-                yield from _find_valid(view, joined.upper(), begin, end_of_last, contexts)
+            joined, end_of_last, is_single = joined + group, stop, len(group) == 1
+            if len(joined) >= 5 and _is_edge(view, stop, stop + 1):
+                found += _find_valid(view, joined.upper(), begin, stop, contexts)
+    return found
 
 
 def _is_edge(view: str, place: int, beyond: int) -> bool:
@@ -69,26 +67,26 @@ def _is_edge(view: str, place: int, beyond: int) -> bool:
     beyond (int): Position of the character on the other side of `place`, away from the number.
     RETURNS (bool): False if the two characters join the number to a longer one: 2024- and 04595257.
     """
-    if not 0 <= beyond < len(view):
+    if not 0 <= beyond < len(view) or view[place] not in JOINING_SIGNS:
         return True
-    if view[place] == "_":
-        return False
-    return not (JOINING_SIGN.match(view[place]) and view[beyond].isascii() and view[beyond].isalnum())
+    return view[place] != "_" and not (view[beyond].isascii() and view[beyond].isalnum())
 
 
-def _find_valid(view: str, digits: str, begin: int, stop: int, contexts: dict[int, Context]) -> Iterator[Finding]:
-    """Yield a finding, with its score, for each rule that finds a number to be valid.
+def _find_valid(view: str, digits: str, begin: int, stop: int, contexts: ContextFinder) -> list[Finding]:
+    """Return a finding, with its score, for each rule that finds a number to be valid.
 
     view (str): The text as `fold_widths` returns it.
     digits (str): The letters (upper case) and digits of the number, without separators.
     begin (int), stop (int): The span of the number in the text.
-    contexts (dict[int, Context]): Cache for `find_context`.
+    contexts (ContextFinder): Finds context words in the text.
     """
     valid = [rule for rule in rules_for(digits) if rule.is_valid(digits)]
     if not valid:
-        return
-    context, number = find_context(view, begin, stop, contexts), Number(view, begin, stop, digits)
-    for rule in valid:
-        score = score_number(rule, number, context)
-        if score > 0.0:
-            yield Finding(*find_extent(rule, number), rule.label, round(score, 3), rule.name)
+        return []
+    context, number = contexts.find(begin, stop), Number(view, begin, stop, digits, view[begin:stop])
+    scores = [(rule, score_number(rule, number, context)) for rule in valid]
+    return [
+        Finding(*find_extent(rule, number), rule.label, round(score, 3), rule.name)
+        for rule, score in scores
+        if score > 0.0
+    ]

@@ -9,12 +9,14 @@ depends on the text around them:
 """
 
 import re
-from collections.abc import Iterator
 
+from .context_words import ContextFinder
 from .date_rules import ERA, date_or_birthday
 from .findings import Finding
 
 CHARS_BEFORE = 12  # characters before a date in which words that raise or lower its score are searched
+# One of these is in each date of digits with separators.
+DIGITS_WITH_SIGN = re.compile(r"[0-9] ?[/.\-] ?[0-9]")
 # 1986/3/2, 113.04.27, 75-3-2, 2025 / 11 / 08, and the date of 2025-06-14T03:25:30; not a part of 1.2.3.4.
 YEAR_MONTH_DAY = re.compile(
     r"(?<![0-9A-Za-z./])(?P<year>(?:1[89]|20)[0-9]{2}|[01]?[0-9]{2})(?P<sep> ?[/.\-] ?)"
@@ -81,34 +83,37 @@ PERIOD_BEFORE = re.compile(r"[0-9]/[0-9]{1,2} ?- ?$")
 PERIOD_AFTER = re.compile(r"- ?[0-9]{1,4}/[0-9]")
 
 
-def find_numeric_dates(view: str, start: int, end: int) -> Iterator[Finding]:
+def find_numeric_dates(view: str, start: int, end: int, contexts: ContextFinder) -> list[Finding]:
     """Find dates in digits or in English in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
 
     view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch.
-    YIELDS (Finding): DATE and BIRTHDAY; findings may overlap.
+    contexts (ContextFinder): Finds context words in the text.
+    RETURNS (list[Finding]): DATE and BIRTHDAY; findings may overlap.
     """
-    if view.find("/", start, end) >= 0 or view.find(".", start, end) >= 0 or view.find("-", start, end) >= 0:
+    found: list[Finding] = []
+    if DIGITS_WITH_SIGN.search(view, start, end + 8):
         for match in YEAR_MONTH_DAY.finditer(view, start, end):
             if "-" not in match["sep"] or not _is_part_of_number(view, *match.span()):
-                yield _date_with_year(view, match)
-    if view.find("/", start, end) >= 0:
-        for match in MONTH_DAY.finditer(view, start, end):
-            yield _month_and_day(view, match)
-        for match in YEAR_MONTH.finditer(view, start, end):
-            expiry = EXPIRY_BEFORE.search(view, max(0, match.start() - CHARS_BEFORE), match.start())
-            yield date_or_birthday(view, *match.span(), 0.6 if expiry is None else 0.2, "year_and_month")
-    for match in MONTH_DAY_BEFORE_TIME.finditer(view, start, end + 8):
-        yield date_or_birthday(view, *match.span(), 0.7, "month_and_day")
-    if end - start >= 6:
+                found.append(_date_with_year(view, match, contexts))
+        for match in MONTH_DAY_BEFORE_TIME.finditer(view, start, end + 8):
+            found.append(date_or_birthday(view, *match.span(), 0.7, "month_and_day", contexts))
+        if view.find("/", start, end) >= 0:
+            for match in MONTH_DAY.finditer(view, start, end):
+                found.append(_month_and_day(view, match, contexts))
+            for match in YEAR_MONTH.finditer(view, start, end):
+                expiry = EXPIRY_BEFORE.search(view, max(0, match.start() - CHARS_BEFORE), match.start())
+                score = 0.6 if expiry is None else 0.2
+                found.append(date_or_birthday(view, *match.span(), score, "year_and_month", contexts))
+    if SOLID.search(view, start, end):
         for match in SOLID.finditer(view, start, end):
             word = DATE_WORD_BEFORE_SOLID.search(view, max(0, match.start() - CHARS_BEFORE), match.start())
-            finding = date_or_birthday(view, *match.span(), 0.0 if word is None else 0.6, "solid_date")
-            if finding.score:
-                yield finding
-    if end - start >= 5 and MONTH_NAME.search(view, start, end):
+            score = 0.0 if word is None else 0.6
+            found.append(date_or_birthday(view, *match.span(), score, "solid_date", contexts))
+    if MONTH_NAME.search(view, start, end):
         for match in ENGLISH_DATE.finditer(view, start, end):
-            yield date_or_birthday(view, *match.span(), 0.8, "english_date")
+            found.append(date_or_birthday(view, *match.span(), 0.8, "english_date", contexts))
+    return [finding for finding in found if finding.score]
 
 
 def _is_part_of_number(view: str, begin: int, stop: int) -> bool:
@@ -116,7 +121,7 @@ def _is_part_of_number(view: str, begin: int, stop: int) -> bool:
     return view[begin - 1 : begin] == "-" or (view[stop : stop + 1] == "-" and view[stop + 1 : stop + 2].isdigit())
 
 
-def _date_with_year(view: str, match: "re.Match[str]") -> Finding:
+def _date_with_year(view: str, match: "re.Match[str]", contexts: ContextFinder) -> Finding:
     """Score a match of YEAR_MONTH_DAY by its era, the length of its year and its separator."""
     begin, stop = match.span()
     era = ERA_BEFORE.search(view, max(0, begin - 5), begin)
@@ -130,10 +135,10 @@ def _date_with_year(view: str, match: "re.Match[str]") -> Finding:
         score = 0.65 if sep == "/" or is_padded else 0.55
     else:  # 75.03.02; 75.3.2 may be a version or a measure
         score = 0.55 if is_padded or sep == "/" else 0.45
-    return date_or_birthday(view, begin if era is None else era.start(), stop, score, "numeric_date")
+    return date_or_birthday(view, begin if era is None else era.start(), stop, score, "numeric_date", contexts)
 
 
-def _month_and_day(view: str, match: "re.Match[str]") -> Finding:
+def _month_and_day(view: str, match: "re.Match[str]", contexts: ContextFinder) -> Finding:
     """Score a match of MONTH_DAY by the words and numbers around it."""
     begin, stop = match.span()
     before = max(0, begin - CHARS_BEFORE)
@@ -148,4 +153,4 @@ def _month_and_day(view: str, match: "re.Match[str]") -> Finding:
         score = 0.85
     else:
         score = 0.35 if match[0] in FRACTIONS and view[begin - 1 : begin] not in ("\n", "") else 0.55
-    return date_or_birthday(view, begin, stop, score, "month_and_day")
+    return date_or_birthday(view, begin, stop, score, "month_and_day", contexts)

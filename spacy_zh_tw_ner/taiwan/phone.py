@@ -4,28 +4,29 @@ import re
 
 from .widths import compact
 
-# Area codes and the digits after them. 04 has eight digits in Taichung (the first one is 2 or 3), and seven in Changhua
-# (7 or 8). 0826 and 0836 (islands) come before 082 and 08, because numbers in 08 may have the same prefix.
-LANDLINES = re.compile(
-    r"02[2-8][0-9]{7}"
-    r"|037[2-9][0-9]{5}"
-    r"|03[2-9][0-9]{6}"
-    r"|049[2-9][0-9]{6}"
-    r"|04[23][0-9]{7}"
-    r"|04[78][0-9]{6}"
-    r"|05[2-8][0-9]{6}"
-    r"|06[2-9][0-9]{6}"
-    r"|07[2-9][0-9]{6}"
-    r"|0826[2-9][0-9]{4}"
-    r"|0836[2-9][0-9]{4}"
-    r"|082[2-9][0-9]{5}"
-    r"|089[2-9][0-9]{5}"
-    r"|08[4-8][0-9]{6}"
+SIGNS = re.compile(r"[().]")
+# The country code takes the place of the first 0: +886-912…, 002886912…, and wrongly +886-0912…. Landlines have an area
+# code. 04 has eight digits in Taichung (the first one is 2 or 3), and seven in Changhua (7 or 8).
+PHONE = re.compile(
+    r"(?:\+?(?:002)?8860?|0)(?:"
+    r"(?P<mobile>9[0-9]{8})"
+    r"|(?P<internet>70[0-9]{8})"
+    r"|(?P<landline>"
+    r"2[2-8][0-9]{7}"
+    r"|37[2-9][0-9]{5}"
+    r"|3[2-9][0-9]{6}"
+    r"|49[2-9][0-9]{6}"
+    r"|4[23][0-9]{7}"
+    r"|4[78][0-9]{6}"
+    r"|5[2-8][0-9]{6}"
+    r"|6[2-9][0-9]{6}"
+    r"|7[2-9][0-9]{6}"
+    r"|826[2-9][0-9]{4}"
+    r"|836[2-9][0-9]{4}"
+    r"|82[2-9][0-9]{5}"
+    r"|89[2-9][0-9]{5}"
+    r"|8[4-8][0-9]{6}))"
 )
-MOBILE = re.compile(r"09[0-9]{8}")
-INTERNET = re.compile(r"070[0-9]{8}")
-# The country code, which takes the place of the first 0: +886-912…, 002886912…, and wrongly +886-0912….
-COUNTRY_CODE = re.compile(r"^\+?(?:002)?8860?")
 PLATES = re.compile(
     # Since 2012: three letters and three or four digits (ABC-1235). E is the first letter of electric vehicles.
     r"(?P<new>[A-HJ-NP-Z]{3}-?[0-35-9]{3,4})"
@@ -49,12 +50,8 @@ def phone_kind(text: str) -> str | None:
     None, because they belong to no person.
     Source: 國家通訊傳播委員會 "電信號碼計畫" (numbering plan of the National Communications Commission).
     """
-    number = COUNTRY_CODE.sub("0", re.sub(r"[().]", "", compact(text)))
-    if MOBILE.fullmatch(number):
-        return "mobile"
-    if INTERNET.fullmatch(number):
-        return "internet"
-    return "landline" if LANDLINES.fullmatch(number) else None
+    match = PHONE.fullmatch(SIGNS.sub("", compact(text)))
+    return None if match is None else match.lastgroup
 
 
 def is_license_plate(text: str) -> bool:

@@ -12,22 +12,36 @@ no mapping. Rules look back and ahead a bounded number of characters.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from bisect import bisect_left
+from collections.abc import Collection
+from functools import cached_property
 
 from ..interval_scheduling import Segment, choose
-from .account_rules import find_accounts, find_secrets
+from .account_rules import ACCOUNT_WORDS, CHARS_BEFORE, find_accounts
 from .addresses import find_address, find_english_address
+from .context_words import ContextFinder
 from .date_rules import find_lunar, find_month_and_day, find_year
-from .findings import LABELS, Finding
+from .findings import Finding, one_of
 from .numbers import find_numbers
 from .numeric_dates import find_numeric_dates
+from .secret_rules import SECRET_WORDS, find_secrets
 from .text_rules import find_texts
 from .widths import fold_widths
 
 DEFAULT_MIN_SCORE = 0.5
-ANCHORS = re.compile(r"[A-Za-z0-9+(@][ -~\r\n\t]*|-----BEGIN[ -~\r\n\t]*|[路街道號年月曆]")
+# ASCII stretches end before white space. They have at least four characters, except dates such as 3/8.
+# The pattern begins with a set of characters, so that `re` skips all other characters quickly.
+ANCHORS = re.compile(
+    r"[-A-Za-z0-9+(@路街道號年月曆]"
+    r"(?:(?<=[A-Za-z0-9+(@])(?:[ -~\r\n\t]{2,}[!-~]|/[0-9])"
+    r"|(?<=-)----BEGIN[ -~\r\n\t]*[!-~]"
+    r"|(?<=[路街道號年月曆]))"
+)
+# Words and signs, one of which is near each account and each secret.
+WORD_NEAR_ACCOUNT = re.compile(one_of((*ACCOUNT_WORDS, *SECRET_WORDS)))
+LONGEST_WORD = max(map(len, (*ACCOUNT_WORDS, *SECRET_WORDS)))
+SIGN_IN_ACCOUNT = re.compile(r"[!@#$%^&*+]")
 DATE_RULES = {"年": find_year, "月": find_month_and_day, "曆": find_lunar}
-MIN_STRETCH = 4  # characters; shorter stretches contain at most a date such as 3/8
 MIN_TOKEN = 16  # characters of a stretch of letters and digits that may be an access token
 
 
@@ -44,13 +58,33 @@ def scan(text: str, *, min_score: float = DEFAULT_MIN_SCORE, labels: Collection[
     return [found[segment.kind] for segment in choose(_segments(found), 0.0)]
 
 
-def find_candidates(text: str, *, labels: Collection[str] | None = None) -> Iterator[Finding]:
-    """Yield the findings of all rules with any score; they may overlap.
+def find_candidates(text: str, *, labels: Collection[str] | None = None) -> list[Finding]:
+    """Return the findings of all rules with any score, in no particular order; they may overlap.
 
     text (str), labels (Optional[Collection[str]]): See `scan`.
     """
-    wanted = frozenset(LABELS if labels is None else labels)
-    return (finding for finding in _find_all(fold_widths(text)) if finding.label in wanted)
+    found = _find_all(fold_widths(text))
+    return found if labels is None else [finding for finding in found if finding.label in frozenset(labels)]
+
+
+class _AccountWords:
+    """The places of the words near which accounts and secrets are searched, found in one pass when first needed.
+
+    view (str): The text as `fold_widths` returns it.
+    """
+
+    def __init__(self, view: str) -> None:
+        self._view = view
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [match.start() for match in WORD_NEAR_ACCOUNT.finditer(self._view)]
+
+    def are_near(self, start: int, end: int) -> bool:
+        """Return whether a word is in an ASCII stretch or in the characters before it."""
+        # A place that overlaps a longer word is not in the list, but that word is.
+        first = bisect_left(self._starts, start - CHARS_BEFORE - LONGEST_WORD)
+        return first < len(self._starts) and self._starts[first] < end
 
 
 def _segments(found: list[Finding]) -> list[Segment]:
@@ -61,38 +95,40 @@ def _segments(found: list[Finding]) -> list[Segment]:
     return [Segment(f.start, f.end, index, f.score * (f.end - f.start)) for index, f in enumerate(found)]
 
 
-def _find_all(view: str) -> Iterator[Finding]:
-    """Yield the findings of all labels in a text, as `fold_widths` returns it."""
+def _find_all(view: str) -> list[Finding]:
+    """Return the findings of all labels in a text, as `fold_widths` returns it."""
+    found: list[Finding] = []
+    contexts, words = ContextFinder(view), _AccountWords(view)
     address_end = 0
     for match in ANCHORS.finditer(view):
         start, end = match.span()
         char = view[start]
+        finding = None
         if char.isascii():
-            yield from _find_in_stretch(view, start, end)
+            found += _find_in_stretch(view, start, end, contexts, words)
         elif char in DATE_RULES:
-            date = DATE_RULES[char](view, start)
-            if date is not None:
-                yield date
+            finding = DATE_RULES[char](view, start, contexts)
         elif start >= address_end:
-            address = find_address(view, start)
-            if address is not None:
-                address_end = address.end
-                yield address
+            finding = find_address(view, start)
+            address_end = address_end if finding is None else finding.end
+        if finding is not None:
+            found.append(finding)
+    return found
 
 
-def _find_in_stretch(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield the findings in one ASCII stretch. Rules that cannot apply to its characters are skipped."""
-    while view[end - 1].isspace():
-        end -= 1
-    if end - start < MIN_STRETCH and "/" not in view[start:end]:
-        return
+def _find_in_stretch(view: str, start: int, end: int, contexts: ContextFinder, words: _AccountWords) -> list[Finding]:
+    """Return the findings in one ASCII stretch. Rules that cannot apply to its characters are skipped."""
+    found: list[Finding] = []
     stretch = view[start:end]
-    if not stretch.isalpha() and not (stretch.isdigit() and len(stretch) < 5):
-        yield from find_numbers(view, start, end)
-        yield from find_numeric_dates(view, start, end)
+    if not stretch.isalpha() and not (len(stretch) < 5 and stretch.isdigit()):
+        found += find_numbers(view, start, end, contexts)
+        found += find_numeric_dates(view, start, end, contexts)
     if not stretch.isalnum() or len(stretch) >= MIN_TOKEN:
-        yield from find_texts(view, start, end)
-        if view.find("No.", start, end) >= 0:
-            yield from find_english_address(view, start, end)
-    yield from find_accounts(view, start, end)
-    yield from find_secrets(view, start, end)
+        found += find_texts(view, start, end)
+        if "No." in stretch:
+            found += find_english_address(view, start, end)
+    # "(" at the end may begin （批踢踢帳號）, in which only the parenthesis is ASCII.
+    if words.are_near(start, end) or stretch[-1] == "(" or SIGN_IN_ACCOUNT.search(stretch):
+        found += find_accounts(view, start, end)
+        found += find_secrets(view, start, end)
+    return found

@@ -26,4 +26,6 @@ def compact(text: str) -> str:
     text (str): A number as written, such as "Ａ１２３ 456-789".
     RETURNS (str): Such as "A123456789". Other characters are kept, so that validators reject them.
     """
+    if text.isascii() and text.isalnum():
+        return text.upper()
     return _BETWEEN.sub("", fold_widths(text)).upper()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import srsly
 from spacy.lang.norm_exceptions import BASE_NORMS
@@ -25,6 +26,7 @@ from .folds import VARIANTS, WIDTHS, fold_table, lower
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_NORMALIZE = ("width",)
+TEXTS: WeakKeyDictionary[Doc, str] = WeakKeyDictionary()  # for `text_of`
 CHUNK = 65_536  # characters that are looked up in one call, which holds the GIL
 
 
@@ -98,6 +100,8 @@ class CharTokenizer(DummyTokenizer):
             index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has found one
             raise TextError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
         doc = Doc(self.vocab, words=words, spaces=spaces)  # type: ignore[arg-type]  # Doc also takes keys of strings
+        if text:  # an empty document can be filled by `Doc.from_bytes`
+            TEXTS[doc] = text
         if self._convert is not None:
             self._write_norms(doc, self._convert(text))
         elif self._runs is not None:
@@ -186,6 +190,15 @@ class CharTokenizer(DummyTokenizer):
         if found["script"] is not None:
             require_type("script", found["script"], str)
         self._configure(**found)
+
+
+def text_of(doc: Doc) -> str:
+    """Return the text of a document, without joining its tokens if `CharTokenizer` has made it.
+
+    spaCy joins the tokens each time that `doc.text` is read, which takes as long as tokenizing the text.
+    """
+    text = TEXTS.get(doc)
+    return doc.text if text is None else text
 
 
 def plain_norms() -> dict[str, str]:

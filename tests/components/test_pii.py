@@ -82,6 +82,23 @@ def test_a_doubtful_finding_loses_to_a_longer_entity() -> None:
     assert entities(priority(recognized(text, rival))) == [("04595257", "COMPANY_ID")]
 
 
+def test_names_are_found_only_if_wanted() -> None:
+    doc = spacy.blank("zh_tw")("收件人：單小姐\n08:15 倪爸 我到了")
+    assert not PiiFinder()(doc).ents
+    finder = PiiFinder(names=True)
+    assert [(ent.text, ent.label_, ent._.rule) for ent in finder(doc).ents] == [
+        ("單小姐", "PERSON", "person_field"),
+        ("倪爸", "PERSON", "person_speaker"),
+    ]
+    assert finder.labels[-2:] == ("PERSON", "ORG")
+    assert PiiFinder().from_bytes(finder.to_bytes()).names
+
+
+def test_settings_of_a_version_without_names_are_read() -> None:
+    old = b'{"labels": null, "min_score": 0.5, "priority": 0.5, "overwrite": false}'
+    assert not PiiFinder(names=True).from_bytes(old).names
+
+
 def test_entities_without_a_score_are_kept_unless_overwrite_is_true() -> None:
     for overwrite, expected in ((False, ("0912", "CODE")), (True, ("0912-345-678", "PHONE"))):
         doc = NLP.make_doc("手機0912-345-678，王小明")

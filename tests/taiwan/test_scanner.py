@@ -4,12 +4,14 @@ import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.corpora.formats.markup import read_markup
 from spacy_zh_tw_ner.taiwan import LABELS, scan
 from spacy_zh_tw_ner.taiwan.scanner import find_candidates
 from spacy_zh_tw_ner.taiwan.widths import fold_widths
@@ -19,7 +21,9 @@ _parser: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "s
 MODULES = (
     "scanner",
     "findings",
+    "context_words",
     "account_rules",
+    "secret_rules",
     "number_rules",
     "number_scores",
     "numbers",
@@ -360,6 +364,24 @@ def test_findings_in_any_text_are_in_range_and_do_not_overlap(text: str) -> None
 def test_full_width_text_has_the_same_findings(text: str) -> None:
     full = text.translate({code: code + 0xFEE0 for code in range(33, 127)})
     assert scan(full, min_score=0.0) == scan(text, min_score=0.0)
+
+
+@pytest.mark.parametrize("name", ["dev", "dev2", "dev3"])
+def test_accounts_and_secrets_have_one_of_their_words_nearby(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rules are skipped if none of these words is near; no finding may be lost by that."""
+    folder = Path(__file__).parents[2] / "assets" / "pii" / name
+    texts = [record.text for path in sorted(folder.glob("*.txt")) for record in read_markup(path)]
+    before = [find_candidates(text) for text in texts]
+    monkeypatch.setattr("spacy_zh_tw_ner.taiwan.scanner._AccountWords.are_near", lambda *_: True)
+    assert [find_candidates(text) for text in texts] == before
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_no_account_and_no_secret_is_far_from_its_words(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        before = find_candidates(text)
+        patch.setattr("spacy_zh_tw_ner.taiwan.scanner._AccountWords.are_near", lambda *_: True)
+        assert find_candidates(text) == before
 
 
 def count_calls(function: Callable[[], object]) -> int:

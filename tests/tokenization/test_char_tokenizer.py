@@ -13,7 +13,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_model_from_config
 from spacy.vocab import Vocab
 
-from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer, create_char_tokenizer_v1
+from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer, create_char_tokenizer_v1, text_of
 
 REGISTERED = "spacy-zh-tw-ner.CharTokenizer.v1"
 ALL_UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
@@ -406,3 +406,14 @@ def test_two_processes_give_the_same_tokens_as_one(config: dict[str, Any]) -> No
     one = [shape(doc) for doc in nlp.pipe(texts)]
     two = [shape(doc) for doc in nlp.pipe(texts, n_process=2, batch_size=4)]
     assert two == one
+
+
+def test_the_text_of_a_document_is_its_tokens_joined(nlp: Language) -> None:
+    doc = nlp.make_doc("台北 101  大樓 ")
+    assert text_of(doc) == doc.text
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+    assert text_of(doc) == doc.text
+    assert text_of(doc.copy()) == doc.text
+    assert text_of(nlp.make_doc("").from_bytes(doc.to_bytes())) == doc.text
+    assert text_of(Doc(nlp.vocab, words=["台", "北"], spaces=[True, False])) == "台 北"
