@@ -1,5 +1,7 @@
 """Write self-contained SVG figures, without style sheets, fonts or scripts."""
 
+import math
+import sys
 from collections.abc import Iterable
 from html import escape
 
@@ -57,6 +59,15 @@ def text_width(content: str) -> int:
 def colour_of(i: int) -> str:
     """Return the colour of data series `i`; the colours repeat after six."""
     return COLOURS[i % len(COLOURS)]
+
+
+def round_ticks(top: float) -> list[float]:
+    """Return three to six round values from 0 to at most `top`, for the ticks of an axis."""
+    if not top >= sys.float_info.min:  # half of a subnormal number may be 0, which has no logarithm
+        return [0.0, 1.0]
+    power = 10.0 ** math.floor(math.log10(top / 2))
+    step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if top / step < 6)
+    return [float(f"{step * i:.6g}") for i in range(math.floor(top / step + 1e-9) + 1)]
 
 
 def _value(value: object) -> str:

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
 from benchmarks.synthetic import make_checkpoint
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, MissingExtraError
+from spacy_zh_tw_ner.extras import is_installed
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,7 @@ NAMES = [
     "spacy_factories/zh_tw_pii",
     "spacy_languages/zh_tw",
     "spacy_loggers/spacy-zh-tw-ner.progress_logger.v1",
+    "spacy_loggers/spacy-zh-tw-ner.tensorboard_logger.v1",
     "spacy_misc/spacy-zh-tw-ner.lora.v1",
     "spacy_misc/spacy-zh-tw-ner.memory.v1",
     "spacy_misc/spacy-zh-tw-ner.quantization.v1",
@@ -190,6 +192,17 @@ def call_logger(create: Callable[..., Any], path: Path) -> None:
     log_step({"step": 0, "epoch": 0, "score": 0.0, "other_scores": {}, "losses": {}, "words": 3})
     finalize()
     assert (path / "progress.jsonl").read_text(encoding="utf-8").startswith('{"step": 0')
+
+
+def call_tensorboard(create: Callable[..., Any], path: Path) -> None:
+    if not is_installed("tensorboard"):
+        with pytest.raises(MissingExtraError, match="tracking"):
+            create(path=path)
+        return
+    log_step, finalize = create(path=path / "events")(spacy.blank("zh_tw"), StringIO(), StringIO())
+    log_step(None)
+    finalize()
+    assert not (path / "events").exists()  # there was no evaluation
 
 
 def call_memory(create: Callable[..., Any], path: Path) -> None:
@@ -346,6 +359,7 @@ CALLS = dict(
             call_pii,
             call_language,
             call_logger,
+            call_tensorboard,
             call_lora,
             call_memory,
             call_quantization,

@@ -149,10 +149,16 @@ def test_min_score_as_shown_leaves_out_less_probable_entities(
     assert [ent._.score for ent in strict(text).ents if ent._.score < 1.0] == []
 
 
-@pytest.mark.parametrize("code", blocks("ini"))
+@pytest.mark.parametrize("code", [block for block in blocks("ini") if "[nlp]" in block.values[0]])
 def test_config_blocks_can_be_loaded(code: str) -> None:
     nlp = load_model_from_config(Config().from_str(code), auto_fill=True)
     assert (nlp.lang, nlp.pipe_names) == ("zh_tw", ["ner"])
+
+
+def test_other_config_blocks_are_loggers() -> None:
+    """tests/training/test_tensorboard.py checks them."""
+    others = [block for block in blocks("ini") if "[nlp]" not in block.values[0]]
+    assert {str(block.id).partition("-")[0] for block in others} == {"docs/experiment"}
 
 
 @pytest.mark.parametrize("code", blocks("toml"))
@@ -202,6 +208,8 @@ def test_options_in_the_text_exist() -> None:
     options |= {f"--vars.{name}" for name in variables} | {"--extra", "--no-deps"}
     options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build"}  # of other tools
     options |= {"--set"}  # of benchmarks
+    options |= {"--logdir"}  # of TensorBoard
+    options |= {"--training.max_steps", "--training.eval_frequency"}  # settings of the configs
     for config in ("bilstm", "lora"):
         options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / f"{config}.cfg")["paths"]}
     for text in TEXTS.values():

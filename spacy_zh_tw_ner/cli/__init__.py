@@ -11,6 +11,7 @@ from .export_onnx import export_onnx_cli
 from .fetch_base import fetch_base_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
+from .learning_curve import learning_curve_cli
 from .main import zh_tw_ner_cli
 from .mask import mask_cli
 from .model_card import model_card_cli
@@ -36,6 +37,7 @@ __all__ = [
     "fetch_base_cli",
     "from_hf_cli",
     "init_config_cli",
+    "learning_curve_cli",
     "mask_cli",
     "model_card_cli",
     "plan_cli",

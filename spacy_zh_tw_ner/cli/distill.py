@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import GPU_HELP, TEXT_FIELD_HELP, use_gpu
+from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, TEXT_FIELD_HELP, require_resume_or_force, use_gpu
 from .terminal import msg, progress
 
 
@@ -24,10 +24,8 @@ def distill_cli(
         0.5, help="Share of annotated sentences in training, from the config's corpus; 0 for the teacher alone."
     ),
     text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
-    resume: bool = typer.Option(
-        False, "--resume", help="Continue from the checkpoint in the folder OUT, if there is one."
-    ),
-    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0 for one at each evaluation."),
+    resume: bool = RESUME,
+    checkpoint_every: int = CHECKPOINT_EVERY,
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = typer.Option(
         False, "--force", "-F", help="Replace the training run and the predictions of the teacher in the folder OUT."
@@ -40,23 +38,18 @@ def distill_cli(
     `train`.
     """
     from ..components.inspection import find_recognizer
-    from ..errors import Errors, SettingError, Warnings
+    from ..errors import Warnings
     from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from ..training.distill_corpus import require_weights
     from ..training.distillation import TEACHER, recognizer_of, require_labels_of, student_config, tokenizer_of
     from ..training.run_checks import require_run_folder
     from ..training.teacher_posteriors import compute_posteriors
     from ..training.unlabelled_texts import UnlabelledTexts
     from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
 
-    if resume and force:
-        raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
-    if not 0.0 <= gold_share < 1.0:
-        remedy = "Give at least 0 and less than 1."
-        raise SettingError(Errors.ZT112.format(name="--gold-share", value=gold_share, remedy=remedy))
-    if not 0.0 < weight <= 1e3:
-        remedy = "Give more than 0, up to 1000."
-        raise SettingError(Errors.ZT112.format(name="--weight", value=weight, remedy=remedy))
-    whole, folder = read_overridden(config, context.args), output / TEACHER
+    require_resume_or_force(resume, force)
+    require_weights(weight, gold_share, names=("--weight", "--gold-share"))
+    whole, folder = read_overridden(config, context.args).interpolate(), output / TEACHER
     inputs = [Path(config), texts, *paths_of(whole), *pipeline_places(teacher)]
     UnlabelledTexts(texts).files()
     require_run_folder(output, resume=resume, force=force, inputs=inputs)

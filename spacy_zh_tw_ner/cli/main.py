@@ -37,6 +37,7 @@ REMEDIES: Mapping[int | None, str] = {
 AFTER_INTERRUPTION = {
     "train": "Run it again with --resume to continue from the last checkpoint.",
     "annotate": "Run the same command again to continue where it stopped.",
+    "learning-curve": "Run the same command again to continue where it stopped.",
     "mask": "Run the same command again to continue where it stopped.",
 }
 SPACY_CODE = re.compile(r"\[E\d{3,4}\] ")

@@ -20,6 +20,12 @@ ENTITIES_FIELD_HELP = "Field or column to which the entities are written."
 WORKERS_HELP = "Number of worker processes; 0 for one per core or, with --gpu, one per GPU."
 WORKER_GPU_HELP = "Give each worker a GPU."
 CHUNK_SIZE_HELP = "Maximum number of records per chunk; after an interruption, unfinished chunks start again."
+RESUME: Any = typer.Option(
+    False, "--resume", help="Continue from the checkpoint in the output folder, if there is one."
+)
+CHECKPOINT_EVERY: Any = typer.Option(
+    0, "--checkpoint-every", min=0, help="Updates between checkpoints; 0 for one at each evaluation."
+)
 FORCE_FOLDER: Any = typer.Option(
     False, "--force", "-F", help="Replace the folder OUT if this package wrote it. Other folders are never replaced."
 )
@@ -91,6 +97,17 @@ def use_gpu(gpu_id: int) -> None:
         from ..devices import require_gpu
 
         require_gpu(gpu_id, notify=msg.info)
+
+
+def require_resume_or_force(resume: bool, force: bool) -> None:
+    """Check that --resume and --force are not both given.
+
+    resume (bool): Value of --resume.
+    force (bool): Value of --force.
+    RAISES (typer.BadParameter): If both are given.
+    """
+    if resume and force:
+        raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
 
 
 def check_drop(data: Path, before: float, after: float, *, limit: float, ignore: bool, instead: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import GPU_HELP, use_gpu
+from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, require_resume_or_force, use_gpu
 from .terminal import msg
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ def train_cli(
         ..., metavar="CONFIG", help="A config file, or the name of a preset such as 12gb-base."
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for model-best, model-last and the checkpoint."),
-    resume: bool = typer.Option(
-        False, "--resume", help="Continue from the checkpoint in the --output folder, if there is one."
-    ),
-    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0 for one at each evaluation."),
+    resume: bool = RESUME,
+    checkpoint_every: int = CHECKPOINT_EVERY,
     code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, separated by commas."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = typer.Option(
@@ -42,14 +40,13 @@ def train_cli(
 
     from ..training.run_checks import require_run_folder
 
-    if resume and force:
-        raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
+    require_resume_or_force(resume, force)
     _require_settings(context.args)
     for path in filter(None, code.split(",")):
         if not Path(path).is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         import_code(path)
-    whole = read_overridden(config, context.args)
+    whole = read_overridden(config, context.args).interpolate()
     require_run_folder(output, resume=resume, force=force, inputs=[Path(config), *paths_of(whole)])
     use_gpu(gpu_id)
     train_config(whole, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
@@ -60,7 +57,7 @@ def read_overridden(config: str, arguments: list[str]) -> "Config":
 
     config (str): A config file, or the name of a preset.
     arguments (list[str]): Options such as --training.max_steps 2000.
-    RETURNS (Config): The interpolated config.
+    RETURNS (Config): The config, not interpolated.
     RAISES (typer.BadParameter): If an argument is not a setting, or has no value.
     """
     from spacy.cli._util import parse_config_overrides
@@ -69,7 +66,7 @@ def read_overridden(config: str, arguments: list[str]) -> "Config":
 
     _require_settings(arguments)
     overrides = parse_config_overrides(arguments)
-    return with_settings(read_config(config), overrides, origin="the command line").interpolate()
+    return with_settings(read_config(config), overrides, origin="the command line")
 
 
 def train_config(
@@ -79,20 +76,17 @@ def train_config(
 
     config (Config): The interpolated config. The GPU has been selected, and the output folder was checked.
     """
-    from spacy.training.initialize import init_nlp
     from spacy.util import resolve_dot_names
 
-    from ..devices import runs_encoders_alone
     from ..training.char_corpus import CharCorpus, read_gold_docs
-    from ..training.loop import train
+    from ..training.loop import initialize, train
     from ..training.run_checks import long_warm_ups, require_precision
     from .terminal import warn_of_unknown_labels
 
     require_precision(config, gpu_id)
     msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    # -1 if only encoders use the GPU: spaCy sets the memory allocator of thinc's arrays, which stay on the CPU.
-    nlp = init_nlp(config, use_gpu=-1 if runs_encoders_alone() else gpu_id)
+    nlp = initialize(config, gpu_id)
     names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
     for corpus in resolve_dot_names(nlp.config.interpolate(), names):
         if isinstance(corpus, CharCorpus):

@@ -5,30 +5,48 @@ from pathlib import Path
 
 import typer
 
+from .agreement import report_agreement
 from .main import zh_tw_ner_cli
+from .options import TEXT_FIELD_HELP, offset_unit
 from .terminal import msg, print_table
 
 
 @zh_tw_ner_cli.command("validate")
 def validate_cli(
-    folder: Path = typer.Argument(
-        ..., metavar="CORPUS", help="Folder with train.spacy and dev.spacy; test.spacy is optional."
+    sources: list[Path] = typer.Argument(
+        ...,
+        metavar="CORPUS",
+        help="Folder with train.spacy and dev.spacy; test.spacy is optional. With --agreement: exports of annotators.",
+    ),
+    agreement: bool = typer.Option(
+        False, "--agreement", help="Measure the agreement of annotators in files of Label Studio, doccano or others."
     ),
     output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the report."),
     spans: str = typer.Option(
         "", "--spans", metavar="KEY", help="Check the entities of doc.spans[KEY], which may overlap, not doc.ents."
     ),
+    page: Path | None = typer.Option(
+        None, "--page", help="HTML page with the readings that differ side by side; only with --agreement."
+    ),
+    text_field: str | None = typer.Option(None, "--text-field", help=TEXT_FIELD_HELP),
+    offsets: str = typer.Option("auto", "--offsets", parser=offset_unit, help="Unit of the offsets in the exports."),
     window: int = typer.Option(254, "--window", min=1, help="Sentences with more characters are reported as long."),
 ) -> None:
     """Check a converted corpus: labels, repeated sentences, edges of entities, lengths, script, consistency.
 
     A problem that makes training useless or scores wrong is an error, and the exit status is then 1. Other problems
-    are warnings.
+    are warnings. With --agreement, the F between annotators is measured instead.
     """
     from ..atomic_writes import write_whole
     from ..corpora.validate import validate
     from ..outputs import require_report
 
+    if agreement:
+        report_agreement(sources, output=output, page=page, text_field=text_field, offsets=offsets)
+        return
+    if len(sources) > 1 or page is not None:
+        raise typer.BadParameter("Several files, and --page, need --agreement. Give one folder to check a corpus.")
+    folder = sources[0]
     if output is not None:
         require_report(output, "JSON")
     report = validate(folder, window=window, spans_key=spans)

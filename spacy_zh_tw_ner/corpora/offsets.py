@@ -49,6 +49,8 @@ class RawRecord:
     origin: str
     doc_id: str = ""
     rejects: list[Reject] = field(default_factory=list)
+    annotator: str = ""
+    task: str = ""
 
 
 class Convention(NamedTuple):
@@ -214,6 +216,7 @@ class _Survey:
 
 def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention]) -> Record:
     record = Record(raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects))
+    record.annotator, record.task = raw.annotator, raw.task
     for span in raw.spans:
         found = _best_convention(span, raw.text, chosen, candidates)
         entity = place(span, raw.text, found) if found else None

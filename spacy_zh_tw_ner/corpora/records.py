@@ -44,6 +44,8 @@ class Record:
     repairs (list[str]): Corrections made by the reader, one description each.
     converted_by (str): Converter of the script, such as "OpenCC 1.4.2 s2tw"; empty if the text was not converted.
     rejects (list[Reject]): Annotations that the reader rejected.
+    annotator (str): Person who annotated the text, as the file names them; empty if the file does not.
+    task (str): Id of the text in the annotation tool; empty if there is none.
     """
 
     text: str
@@ -53,6 +55,8 @@ class Record:
     repairs: list[str] = field(default_factory=list)
     converted_by: str = ""
     rejects: list[Reject] = field(default_factory=list)
+    annotator: str = ""
+    task: str = ""
 
 
 def ignore(*_: object) -> None:

@@ -249,6 +249,11 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
     return Assignment(splits_of_records, names, tuple(n_groups[i] for i in range(len(names))), max(sizes.values()))
 
 
+def fold_text(text: str) -> str:
+    """Return a text without white space and without differences of width and variants: equal texts share a split."""
+    return "".join(normalize("NFKC", text).translate(_VARIANTS).split())
+
+
 class _Groups:
     """Groups of records that must share a split, as a union-find structure.
 
@@ -265,7 +270,7 @@ class _Groups:
         file (str): Path of the record's file; ids of documents are unique within a file only.
         record (Record): The record.
         """
-        text = "".join(normalize("NFKC", record.text).translate(_VARIANTS).split())
+        text = fold_text(record.text)
         keys = [f"text\0{text}"] if text else []
         keys += [f"document\0{file}\0{record.doc_id}"] if record.doc_id else []
         group = len(self._parents)

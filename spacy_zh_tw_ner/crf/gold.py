@@ -22,8 +22,8 @@ from ..errors import Errors, SettingError
 from .forward_backward import run_forward_backward
 from .kernels import kernels_for
 from .layout import IndicesT, Layout, check_finite, check_shapes
-from .reference import run_reference
-from .transitions import PENALTY, BoolsT, FloatsT, Transitions, is_allowed
+from .reference import recompute_sequence
+from .transitions import BoolsT, FloatsT, Transitions, is_allowed
 
 TOLERANCE = 1e-2  # largest probability that soft gold may give to forbidden tags and transitions of a sequence
 
@@ -64,9 +64,7 @@ def expect(
         if found.stable[sequence]:
             counts[sequence] = outgoing[rows][:-1].T @ found.incoming[rows][1:] * found.factors.matrix
             continue
-        exact = run_reference(emissions[rows], transitions)
-        if exact.log_z < PENALTY / 2:
-            raise SettingError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
+        exact = recompute_sequence(emissions[rows], transitions, sequence=sequence)
         marginals[rows], counts[sequence] = exact.marginals(), exact.expected_counts
     return SoftGold(marginals, counts)
 

@@ -13,7 +13,7 @@ from .forward_backward import compute_expectations, run_forward_backward, sum_ou
 from .gold import Gold, SoftGold, expected_scores, gold_from_mask, score_paths
 from .kernels import Kernels, kernels_for
 from .layout import Layout, check_finite, check_shapes
-from .reference import run_reference
+from .reference import recompute_sequence, run_reference
 from .transitions import PENALTY, BoolsT, FloatsT, Transitions, is_allowed
 
 
@@ -103,9 +103,7 @@ def _soft_log_likelihood(
     marginals, matrix, log_z = found.marginals, found.transitions, found.log_z
     for sequence in np.flatnonzero(~found.stable).tolist():  # `found.transitions` does not count these
         rows = layout.rows(sequence)
-        exact = run_reference(emissions[rows], transitions)
-        if exact.log_z < PENALTY / 2:
-            raise SettingError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
+        exact = recompute_sequence(emissions[rows], transitions, sequence=sequence)
         marginals[rows], log_z[sequence] = exact.marginals(), exact.log_z
         matrix += exact.expected_counts
     marginals -= gold.marginals
@@ -184,10 +182,8 @@ def _add_reference(
     emissions, transitions, gold_mask: Scores and gold mask of the whole batch.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
-    free = run_reference(emissions[rows], transitions)
+    free = recompute_sequence(emissions[rows], transitions, sequence=sequence)
     gold = run_reference(np.where(gold_mask[rows], emissions[rows], PENALTY), transitions)
-    if free.log_z < PENALTY / 2:
-        raise SettingError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
     if gold.log_z < PENALTY / 2:
         raise SettingError(Errors.ZT105.format(index=sequence))
     gradient = free.marginals() - gold.marginals()

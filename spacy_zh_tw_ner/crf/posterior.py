@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import Errors, SettingError
 from .forward_backward import run_forward_backward
 from .kernels import kernels_for
 from .layout import Layout, check_finite, check_shapes
-from .reference import log_sum_exp, run_reference
-from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
+from .reference import log_sum_exp, recompute_sequence
+from .transitions import BoolsT, FloatsT, IntsT, Transitions
 
 
 class Posterior:
@@ -39,9 +38,7 @@ class Posterior:
         self._exact: dict[int, tuple[slice, FloatsT, FloatsT]] = {}
         for sequence in np.flatnonzero(~stable).tolist():
             rows = layout.rows(sequence)
-            exact = run_reference(emissions[rows], transitions)
-            if exact.log_z < PENALTY / 2:
-                raise SettingError(Errors.ZT108.format(index=sequence, length=self.lengths[sequence]))
+            exact = recompute_sequence(emissions[rows], transitions, sequence=sequence)
             # Normalize the rows of alpha to sum to 1: they differ from the scaled float32 rows by a factor only.
             log_sums = log_sum_exp(exact.log_alpha, axis=1)
             log_alpha = exact.log_alpha - log_sums[:, None]

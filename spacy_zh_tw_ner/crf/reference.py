@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .transitions import FloatsT, Transitions
+from ..errors import Errors, SettingError
+from .transitions import PENALTY, FloatsT, Transitions
 
 
 class Reference(NamedTuple):
@@ -64,6 +65,21 @@ def run_reference(emissions: FloatsT, transitions: Transitions) -> Reference:
         beta[t] = log_sum_exp(A + e[t + 1] + beta[t + 1], axis=1)
         counts += np.exp(alpha[t][:, None] + A + e[t + 1] + beta[t + 1] - log_z)
     return Reference(alpha, beta, log_z, counts)
+
+
+def recompute_sequence(emissions: FloatsT, transitions: Transitions, *, sequence: int) -> Reference:
+    """Compute a sequence of a batch that underflows in float32.
+
+    emissions (np.ndarray): (n_tokens, n_tags) emissions of the sequence.
+    transitions (Transitions): Constrained transition scores.
+    sequence (int): Index of the sequence in the batch, for the message.
+    RETURNS (Reference): Values in float64.
+    RAISES (SettingError): If there is no legal path.
+    """
+    exact = run_reference(emissions, transitions)
+    if exact.log_z < PENALTY / 2:
+        raise SettingError(Errors.ZT108.format(index=sequence, length=len(emissions)))
+    return exact
 
 
 def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:

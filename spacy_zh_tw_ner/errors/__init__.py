@@ -7,7 +7,7 @@ from typing import Any
 
 from .commands import CommandErrors
 from .components import ComponentErrors, ComponentWarnings
-from .corpora import CorpusErrors
+from .corpora import CorpusErrors, CorpusWarnings
 from .encoders import EncoderErrors, EncoderWarnings
 from .exceptions import (
     BaseModelError,
@@ -60,7 +60,13 @@ class Errors(
 
 
 class Warnings(
-    ComponentWarnings, EncoderWarnings, TrainingWarnings, ServiceWarnings, MaskingWarnings, metaclass=_Coded
+    ComponentWarnings,
+    CorpusWarnings,
+    EncoderWarnings,
+    TrainingWarnings,
+    ServiceWarnings,
+    MaskingWarnings,
+    metaclass=_Coded,
 ):
     """Messages of `warnings.warn` and of log records, by code. Call `.format(...)` to insert the values."""
 

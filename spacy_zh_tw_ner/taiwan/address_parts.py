@@ -13,37 +13,58 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from unicodedata import normalize as normalize_unicode
 
+from .addresses import NUMERAL
 from .numerals import normalize_cardinal
 from .places import DISTRICTS
 from .widths import fold_widths
 
 LONGEST = 64  # characters
-N = "[0-9〇零一二三四五六七八九十百]"
-# Han characters, except those that end a part
-H = "(?![號巷弄衖樓段鄰室之])[\u3400-\u4dbf\u4e00-\u9fff]"
+HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))  # first and last code points
+
+
+def han_except(characters: str) -> str:
+    """Return a character class, for regular expressions, of the Han characters without some of them.
+
+    characters (str): The characters to leave out; others than Han characters have no effect.
+    """
+    left_out = set(map(ord, characters))
+    parts = []
+    for first, last in HAN:
+        begin = first
+        for code in [*sorted(code for code in left_out if first <= code <= last), last + 1]:
+            if begin < code:
+                parts.append(f"{chr(begin)}-{chr(code - 1)}")
+            begin = code + 1
+    return f"[{''.join(parts)}]"
+
+
+ENDS = "號巷弄衖樓段鄰室之"  # the last characters of parts
+H = han_except(ENDS)
+WORD = han_except(ENDS + NUMERAL)  # of the names of sections and lanes
+PLACE = han_except(ENDS + "路街")  # of localities without roads
 POSTCODE = re.compile(r"([0-9]{3})-?([0-9]{2,3})?(?![0-9])")
 # 之1 3樓: the blank between the two numbers separates them. Other white space does not matter.
-SEPARATED = re.compile(rf"(號\s*之\s*{N}{{1,3}})\s+(?={N}{{1,3}}\s*(?:樓|層|F))")
+SEPARATED = re.compile(rf"(號\s*之\s*{NUMERAL}{{1,3}})\s+(?={NUMERAL}{{1,3}}\s*(?:樓|層|F))")
 # The beginning of a district that there is not, or not in this county
-UNKNOWN_DISTRICT = re.compile(rf"(?:{H}){{1,3}}[區鄉鎮縣市](?!路|街|大道|民|政|府|場)")
+UNKNOWN_DISTRICT = re.compile(rf"{H}{{1,3}}[區鄉鎮縣市](?!路|街|大道|民|政|府|場)")
 # 臺北路 and 嘉義東街 are roads; 嘉義中山路 may be one, or 中山路 in 嘉義.
 COUNTY_ROAD = re.compile(
     "(?:" + "|".join(county[:-1] for county in DISTRICTS) + ")[一二三四五東西南北]{0,2}(?:路|街|大道)"
 )
 ROAD_NUMBER = re.compile("[0-9]{1,2}(?=路|街|大道)")
 REST = re.compile(
-    rf"(?:(?P<village>(?:{H}){{1,4}}?[里村])(?![里村]))?"
-    rf"(?:(?P<neighbourhood>{N}{{1,3}})鄰)?"
-    rf"(?:(?P<road>(?:{H}){{1,7}}?(?:[0-9]{{1,2}})?(?:路|街|大道))|(?P<locality>(?:(?![路街]){H}){{1,6}}?))?"
-    rf"(?:(?P<section>{N}{{1,3}}|(?:(?!{N}){H}){{2,3}})段)?"
-    rf"(?:(?P<lane>{N}{{1,4}}|(?:(?!{N}){H}){{2,4}})巷)?"
-    rf"(?:(?P<alley>{N}{{1,4}})[弄衖])?"
-    rf"(?:(?P<number>{N}{{1,5}})(?:[之\-](?P<inner>{N}{{1,4}}))?號(?:之(?P<outer>{N}{{1,3}})(?!{N}))?)?"
-    rf",?(?:(?P<under>地下|B)?(?P<floor>{N}{{1,3}})(?:樓|層|F)(?:[之\-](?P<unit>{N}{{1,3}})(?!{N})室?)?"
+    rf"(?:(?P<village>{H}{{1,4}}?[里村])(?![里村]))?"
+    rf"(?:(?P<neighbourhood>{NUMERAL}{{1,3}})鄰)?"
+    rf"(?:(?P<road>{H}{{1,7}}?(?:[0-9]{{1,2}})?(?:路|街|大道))|(?P<locality>{PLACE}{{1,6}}?))?"
+    rf"(?:(?P<section>{NUMERAL}{{1,3}}|{WORD}{{2,3}})段)?"
+    rf"(?:(?P<lane>{NUMERAL}{{1,4}}|{WORD}{{2,4}})巷)?"
+    rf"(?:(?P<alley>{NUMERAL}{{1,4}})[弄衖])?"
+    rf"(?:(?P<number>{NUMERAL}{{1,5}})(?:[之\-](?P<inner>{NUMERAL}{{1,4}}))?號(?:之(?P<outer>{NUMERAL}{{1,3}})(?!{NUMERAL}))?)?"
+    rf",?(?:(?P<under>地下|B)?(?P<floor>{NUMERAL}{{1,3}})(?:樓|層|F)(?:[之\-](?P<unit>{NUMERAL}{{1,3}})(?!{NUMERAL})室?)?"
     r"|B(?P<basement>[0-9]{1,2}))?"
-    rf",?(?:(?P<room>[A-Z]?[0-9]{{1,4}}|[A-Z]|{N}{{1,4}})室)?"
+    rf",?(?:(?P<room>[A-Z]?[0-9]{{1,4}}|[A-Z]|{NUMERAL}{{1,4}})室)?"
 )
-NUMERAL = re.compile(f"{N}+")
+NUMERALS = re.compile(f"{NUMERAL}+")
 NAMED = ("section", "lane", "room")  # parts with a number or a name: 新生巷, 斗苑路芳苑段, A室
 NUMBERS = ("neighbourhood", "alley", "number", "inner", "outer", "floor", "unit", "basement")
 
@@ -150,7 +171,7 @@ def _parse(text: str, area: Address) -> Address | None:
     parts = match.groupdict()
     if not _is_one_reading(parts, area):
         return None
-    numerals = [name for name in (*NUMBERS, *NAMED) if NUMERAL.fullmatch(parts[name] or "")]
+    numerals = [name for name in (*NUMBERS, *NAMED) if NUMERALS.fullmatch(parts[name] or "")]
     numbers = {name: normalize_cardinal(parts[name] or "") for name in numerals}
     if not all(isinstance(number, int) for number in numbers.values()):
         return None

@@ -1,12 +1,11 @@
 """Draw the training curves of a run as SVG: loss, scores, learning rates and memory over the steps."""
 
 import math
-import sys
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from ..svg import colour_of, element, group, polyline, render_svg, text
+from ..svg import colour_of, element, group, polyline, render_svg, round_ticks, text
 from .progress import ProgressReport
 
 WIDTH, HEIGHT, LEFT, TOP, GAP_X, GAP_Y = 340, 170, 56, 52, 84, 92  # size of a panel, margins and gaps in pixels
@@ -83,7 +82,7 @@ def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
     reports (Sequence[ProgressReport]): The reports, for the steps on the x axis and the warnings.
     RETURNS (list[str]): SVG elements.
     """
-    ticks, last = _ticks(panel.top), max(1, reports[-1].step)
+    ticks, last = round_ticks(panel.top), max(1, reports[-1].step)
     top = max(panel.top, ticks[-1])
     parts = [text(0, -26, panel.title, font_size=14, font_weight=600)]
     parts.append(element("rect", width=WIDTH, height=HEIGHT, fill="#fff", stroke="#999"))
@@ -91,7 +90,7 @@ def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
         y = HEIGHT * (1 - tick / top)
         parts.append(element("line", x1=1, x2=WIDTH - 1, y1=y, y2=y, stroke="#e2e8f0"))
         parts.append(text(-6, y + 4, f"{tick:g}", text_anchor="end", **SMALL))
-    for tick in _ticks(last):
+    for tick in round_ticks(last):
         parts.append(text(WIDTH * tick / last, HEIGHT + 16, f"{tick:g}", text_anchor="middle", **SMALL))
     for report in reports:
         if report.warnings:
@@ -126,12 +125,3 @@ def _draw_curve(curve: Curve, colour: str, top: float, reports: Sequence[Progres
         polyline(path, colour) if len(path) > 1 else element("circle", cx=path[0][0], cy=path[0][1], r=3, fill=colour)
         for path in filter(None, paths)
     ]
-
-
-def _ticks(top: float) -> list[float]:
-    """Return three to six round values from 0 to at most `top`, for the ticks of an axis."""
-    if not top >= sys.float_info.min:  # half of a subnormal number may be 0, which has no logarithm
-        return [0.0, 1.0]
-    power = 10.0 ** math.floor(math.log10(top / 2))
-    step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if top / step < 6)
-    return [float(f"{step * i:.6g}") for i in range(math.floor(top / step + 1e-9) + 1)]

@@ -40,11 +40,7 @@ class DistillCorpus:
         gold_share: float | None = 0.5,
         shuffle: bool = True,
     ) -> None:
-        if not 0.0 < weight <= 1e3:
-            raise SettingError(Errors.ZT112.format(name="weight", value=weight, remedy="Give more than 0, up to 1000."))
-        if gold_share is not None and not 0.0 <= gold_share < 1.0:
-            remedy = "Give at least 0 and less than 1."
-            raise SettingError(Errors.ZT112.format(name="gold_share", value=gold_share, remedy=remedy))
+        require_weights(weight, gold_share)
         self.path, self.gold, self.weight, self.shuffle = Path(path), gold, weight, shuffle
         self.gold_share = 0.0 if gold is None else gold_share
         self._golds: Iterator[Example] = iter(())
@@ -97,6 +93,23 @@ class DistillCorpus:
             raise PipelineMismatchError(Errors.ZT285.format(text=text[:40], **sizes))
         target.put_into(reference)
         return Example(predicted, reference)
+
+
+def require_weights(
+    weight: float, gold_share: float | None, *, names: tuple[str, str] = ("weight", "gold_share")
+) -> None:
+    """Check the settings that weigh annotated examples and predictions of the teacher.
+
+    weight (float): See `DistillCorpus`.
+    gold_share (Optional[float]): See `DistillCorpus`.
+    names (tuple[str, str]): Names of the two settings for the message.
+    RAISES (SettingError): If one of them is out of range.
+    """
+    if not 0.0 < weight <= 1e3:
+        raise SettingError(Errors.ZT112.format(name=names[0], value=weight, remedy="Give more than 0, up to 1000."))
+    if gold_share is not None and not 0.0 <= gold_share < 1.0:
+        remedy = "Give at least 0 and less than 1."
+        raise SettingError(Errors.ZT112.format(name=names[1], value=gold_share, remedy=remedy))
 
 
 def create_distill_corpus_v1(

@@ -13,6 +13,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Example
+from spacy.training.initialize import init_nlp
 from spacy.training.loop import (
     create_before_to_disk_callback,
     create_evaluation_callback,
@@ -21,10 +22,11 @@ from spacy.training.loop import (
     update_meta,
 )
 from spacy.util import registry, resolve_dot_names
-from thinc.api import Optimizer, constant, fix_random_seed
+from thinc.api import Config, Optimizer, constant, fix_random_seed
 from tqdm import tqdm
 
 from ..atomic_writes import claimed, resolve
+from ..devices import runs_encoders_alone
 from ..outputs import write_folder
 from ..process_memory import limit_primitive_cache, return_freed_memory
 from .checkpoint import Position, load_checkpoint, save_checkpoint
@@ -88,6 +90,16 @@ class TrainingRun:
     settings: dict[str, Any]
     evaluate: Callable[[], tuple[float, dict[str, Any]]]
     frozen: list[str]
+
+
+def initialize(config: Config, gpu_id: int = -1) -> Language:
+    """Initialize the pipeline of a config for training.
+
+    config (Config): The interpolated config.
+    gpu_id (int): GPU id, or −1 for the CPU. The GPU has been selected, see `devices.require_gpu`.
+    """
+    # -1 if only encoders use the GPU: spaCy sets the memory allocator of thinc's arrays, which stay on the CPU.
+    return init_nlp(config, use_gpu=-1 if runs_encoders_alone() else gpu_id)
 
 
 def train(

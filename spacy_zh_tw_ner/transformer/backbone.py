@@ -114,18 +114,24 @@ class Backbone(nn.Module):
 
 
 def load_backbone(
-    name: str, *, kept: IdsT | None = None, device: str | torch.device = "cpu", **settings: Any
+    name: str,
+    *,
+    config: "PretrainedConfig | None" = None,
+    kept: IdsT | None = None,
+    device: str | torch.device = "cpu",
+    **settings: Any,
 ) -> Backbone:
     """Load a base model from the Hub, its cache or a folder, and apply settings to it.
 
     name (str): Id on the Hub, or a folder. If the checkpoint has a head, only its encoder is loaded.
+    config (PretrainedConfig | None): Config of the base model, if the caller has read it; None to read it.
     kept (IdsT | None): Ids of the wordpieces to keep, if the vocabulary is trimmed; None keeps all.
     device (str | torch.device): The device of the weights.
     settings: The fields of `BackboneSettings` other than `name`.
     RETURNS (Backbone): The backbone, in evaluation mode. New adapters start with an update of zero.
     RAISES (ValueError): If the base model cannot be loaded, or does not support a setting; the message names it.
     """
-    config = read_config(name, settings.get("revision"))
+    config = read_config(name, settings.get("revision")) if config is None else config
     # A branch gets new commits. Keep the commit that was loaded: adapters depend on its weights.
     revision = getattr(config, "_commit_hash", None) or settings.get("revision")
     return build_backbone(

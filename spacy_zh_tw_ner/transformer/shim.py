@@ -101,11 +101,11 @@ class BackboneShim(Shim):
         RAISES (ValueError): If the base model cannot be loaded or does not support a setting, has no embedding for a
             wordpiece of its tokenizer, or is too large to be saved.
         """
-        tokenizer, kept = read_tokenizer(self.settings.name, self.settings.revision), None
+        tokenizer, config, kept = read_tokenizer(self.settings.name, self.settings.revision), None, None
         if self.settings.trim:
             config = read_config(self.settings.name, self.settings.revision)
             tokenizer, kept = trim_vocabulary(tokenizer, config)
-        backbone = load_backbone(**vars(self.settings), kept=kept, device=encoder_device())
+        backbone = load_backbone(**vars(self.settings), config=config, kept=kept, device=encoder_device())
         require_vocabulary(backbone, tokenizer)
         require_packable(backbone, self.save, self.save_dtype)
         self.hold(backbone, tokenizer)

@@ -12,19 +12,16 @@ the best of several candidates, and the best ones stay:
 import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BaseModelError, Errors
 from .kept_characters import ALL, CHARACTERS_KEY, MaskT, character_ranges, kept_characters
 from .saved_parts import packed_tokenizer, tokenizer_files
+from .wordpieces import IdsT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-IdsT: TypeAlias = npt.NDArray[np.int32]
 # All other files of a tokenizer hold its vocabulary in the form of slow tokenizers.
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 

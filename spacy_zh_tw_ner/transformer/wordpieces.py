@@ -14,6 +14,7 @@ from spacy.strings import StringStore
 from spacy.tokens import Doc
 
 from ..errors import BaseModelError, Errors, Warnings
+from .kept_characters import N_CODE_POINTS
 from .settings import LOOKUP
 from .token_splitting import NEIGHBOUR, TokenSplitter
 
@@ -27,7 +28,6 @@ MAX_WORDPIECES = 32
 AT_ONCE = 65_536  # tokens in one lookup, which takes many times the memory of its result
 ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads the differences of keys over all bits
 
-N_CODE_POINTS = 0x110000
 # Planes of writing systems, and variation selectors. The other code points are unassigned or private.
 RANGES = ((0, 0x20000), (0x20000, 0x34000), (0xE0000, 0xE0200))
 STEP = 0x4000

@@ -120,7 +120,18 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
 
 def test_commands_that_replace_outputs_have_force() -> None:
     writers = {"annotate", "calibrate", "convert", "distill", "ensemble", "export", "export-onnx", "fetch-base"}
-    writers |= {"from-hf", "init-config", "mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
+    writers |= {
+        "from-hf",
+        "init-config",
+        "learning-curve",
+        "mask",
+        "model-card",
+        "plan",
+        "quantize",
+        "train",
+        "trim",
+        "unmask",
+    }
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 

@@ -1,10 +1,12 @@
 """Parts of addresses: what `pairs.tsv` does not have."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.taiwan.address_parts import LONGEST, Address, normalize_address
+from spacy_zh_tw_ner.taiwan.address_parts import HAN, LONGEST, Address, han_except, normalize_address
 from spacy_zh_tw_ner.taiwan.places import DISTRICTS
 
 PLACES = [(county, district) for county, districts in DISTRICTS.items() for district in districts]
@@ -58,3 +60,14 @@ def test_texts_of_any_length_are_taken() -> None:
     of_64 = ("中" * 64, "一" * 64, "中里" * 32, "中" * 20 + "1" * 44)  # the longest that the pattern is tried on
     for text in ("里" * 10**5, "號之 " * 10**5, "臺北市" + " " * 300 + "大安區", *of_64):
         assert normalize_address(text) is None
+
+
+@given(st.text("㐀㐁䶿一丁號之路鿿a9-", max_size=9))
+def test_character_classes_leave_out_what_they_say(left_out: str) -> None:
+    pattern = re.compile(han_except(left_out))
+    near = {
+        code + step for code in (*map(ord, left_out), *(end for ends in HAN for end in ends)) for step in (-1, 0, 1)
+    }
+    for code in near:
+        is_han = any(first <= code <= last for first, last in HAN)
+        assert (pattern.fullmatch(chr(code)) is not None) is (is_han and chr(code) not in left_out)

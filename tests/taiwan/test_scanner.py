@@ -29,6 +29,7 @@ MODULES = (
     "numbers",
     "text_rules",
     "addresses",
+    "address_parts",
     "date_rules",
     "numeric_dates",
     "widths",

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.training.loop import train
 
+from spacy_zh_tw_ner.svg import round_ticks
 from spacy_zh_tw_ner.training import logger as logger_module
-from spacy_zh_tw_ner.training.curves import HEIGHT, WIDTH, _ticks, draw_curves
+from spacy_zh_tw_ner.training.curves import HEIGHT, WIDTH, draw_curves
 from spacy_zh_tw_ner.training.progress import ProgressReport
 
 from .runs import make, start
@@ -112,7 +113,7 @@ def test_curves_of_any_run_stay_inside_their_panels(values: list[tuple[float, An
 
 @given(st.floats(1e-12, 1e12))
 def test_ticks_are_few_and_inside_the_axis(top: float) -> None:
-    ticks = _ticks(top)
+    ticks = round_ticks(top)
     assert ticks[0] == 0
     assert ticks == sorted(set(ticks))
     assert 2 <= len(ticks) <= 7
@@ -120,7 +121,7 @@ def test_ticks_are_few_and_inside_the_axis(top: float) -> None:
 
 
 def test_an_axis_up_to_almost_zero_has_two_ticks() -> None:
-    assert _ticks(0.0) == _ticks(5e-324) == [0.0, 1.0]
+    assert round_ticks(0.0) == round_ticks(5e-324) == [0.0, 1.0]
 
 
 def test_names_in_svg_are_escaped() -> None:

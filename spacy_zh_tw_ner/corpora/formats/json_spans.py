@@ -16,6 +16,7 @@ from ..records import SILENT, Reading, Record, broken
 ParseT: TypeAlias = Callable[[dict[str, Any], str], Iterator[RawRecord]]
 
 SPAN_FIELDS = ("spans", "entities", "ents")
+ANNOTATOR_FIELDS = ("annotator", "user", "username", "_annotator_id")  # the last one is Prodigy's
 CLUENER = "CLUENER"
 SHAPES = {
     CLUENER: '{"text": …, "label": {"name": {"葉老桂": [[9, 11]]}}}',
@@ -131,7 +132,9 @@ def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawReco
         if isinstance(data.get("relations"), list) and data["relations"]:
             left_out["relations"] += len(data["relations"])
             first_relation = first_relation or origin
-        yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects)
+        annotator = next(filter(None, (text_or_nothing(data.get(key)) for key in ANNOTATOR_FIELDS)), "")
+        task = text_or_nothing(data.get("id"))
+        yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects, annotator, task)
 
     yield from read_raw(path, reading, parse, name=name, shape=SHAPES[name])
     for kind, n in left_out.items():
@@ -160,7 +163,9 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
     for origin, data in open_rows(path, reading.advance, reading.fields).objects:
         try:
             for raw in parse(data, origin):
-                "".join([raw.text, *(span.label for span in raw.spans)]).encode()  # raises for a lone surrogate
+                "".join(
+                    [raw.text, raw.annotator, raw.task, *(span.label for span in raw.spans)]
+                ).encode()  # raises for a lone surrogate
                 yield raw
         except CorpusError:
             raise

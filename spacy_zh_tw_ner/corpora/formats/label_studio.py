@@ -57,15 +57,26 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     path (Path): The file.
     reading (Reading): Settings and callbacks.
     """
+    return _resolve(path, reading, every=False)
+
+
+def read_label_studio_annotators(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Yield a record for every annotation of every task, with its annotator and task; see `ReaderT`."""
+    return _resolve(path, reading, every=True)
+
+
+def _resolve(path: Path, reading: Reading, *, every: bool) -> Iterator[Record]:
+    """Yield the records of a file, with offsets in code points: all annotations of each task if `every`, else one."""
     fields: Counter[str] = Counter()  # shared by the two passes over the file
 
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
-        return _read(path, reading, fields)
+        return _read(path, reading, fields, every)
 
     return resolve_offsets(read, path, reading, default=CONVENTIONS["utf16"])
 
 
-def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRecord]:
+def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> Iterator[RawRecord]:
+    """Yield the annotations of a file: one of each task, or every one."""
     n_bare = n_others = 0
     last: Any = None
 
@@ -73,7 +84,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
         nonlocal last, n_bare, n_others
         if is_minimal(data):
             before, last = last, data.get("id")
-            if before is not None and before == last:
+            if not every and before is not None and before == last:
                 n_others += 1
                 return
             data = _task(data)
@@ -83,24 +94,27 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
         if not finished:
             n_bare += 1
             return
-        n_others += len(finished) - 1
-        chosen = next((annotation for annotation in finished if annotation.get("ground_truth")), finished[0])
-        results = [result if isinstance(result, dict) else {} for result in chosen["result"]]
-        regions = [result for result in results if result.get("type") not in OTHER_TYPES]
-        name = _text_field(data["data"], regions, reading.fields, fields)
+        chosen = finished
+        if not every:
+            n_others += len(finished) - 1
+            chosen = [next((one for one in finished if one.get("ground_truth")), finished[0])]
+        origin = f"{origin}, task {data['id']}" if "id" in data else origin
+        regions = [_regions(annotation) for annotation in chosen]
+        name = _text_field(data["data"], [region for of_one in regions for region in of_one], reading.fields, fields)
         text = find_text(data["data"], reading.fields._replace(text=name))
         text.encode()  # a lone surrogate (valid in JSON) raises here
         fields[name] += 1
-        origin = f"{origin}, task {data['id']}" if "id" in data else origin
-        raw = RawRecord(text, [], origin, text_or_nothing(data["data"].get("doc_id")))
-        for region in regions:
-            target = region.get("to_name")
-            if isinstance(target, str) and target != name and target in data["data"]:
-                reason = f"a region of the field {target!r}, which --text-field {target} would read"
-                raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
-            else:
-                _add_region(region, raw)
-        yield raw
+        for annotation, of_one in zip(chosen, regions, strict=True):
+            raw = RawRecord(text, [], origin, text_or_nothing(data["data"].get("doc_id")))
+            raw.annotator, raw.task = _annotator(annotation), text_or_nothing(data.get("id"))
+            for region in of_one:
+                target = region.get("to_name")
+                if isinstance(target, str) and target != name and target in data["data"]:
+                    reason = f"a region of the field {target!r}, which --text-field {target} would read"
+                    raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
+                else:
+                    _add_region(region, raw)
+            yield raw
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
     if n_bare:
@@ -112,12 +126,27 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
         )
 
 
+def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the results of an annotation that may be spans of a text."""
+    results = [result if isinstance(result, dict) else {} for result in annotation["result"]]
+    return [result for result in results if result.get("type") not in OTHER_TYPES]
+
+
+def _annotator(annotation: dict[str, Any]) -> str:
+    """Return the e-mail address, name or number of the annotator: the export has an object, or only the number."""
+    person = annotation.get("completed_by")
+    if isinstance(person, dict):
+        return next(filter(None, (text_or_nothing(person.get(key)) for key in ("email", "username", "id"))), "")
+    return text_or_nothing(person)
+
+
 def _task(data: dict[str, Any]) -> dict[str, Any]:
     """Convert an object of JSON-MIN to a task with one annotation."""
     regions = [{"value": value} for values in data.values() if _are_regions(values) for value in values]
     fields = {key: value for key, value in data.items() if key not in ABOUT and not _are_regions(value)}
     number = {"id": data["id"]} if "id" in data else {}
-    return {**number, "data": fields, "annotations": [{"result": regions}]}
+    annotation = {"result": regions, "completed_by": data.get("annotator")}
+    return {**number, "data": fields, "annotations": [annotation]}
 
 
 def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:

@@ -1,0 +1,135 @@
+"""Read the annotations of several annotators, and match those of the same text."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from ..entities import Entity
+from ..errors import CorpusError, Errors
+from .annotation_checks import Tally, check_record
+from .formats.detection import FORMATS, guess_format
+from .formats.label_studio import read_label_studio_annotators
+from .records import NotifyT, Reading, Record, ignore
+
+AnnotationsT: TypeAlias = dict[str, list[Record]]  # annotator → their records
+KeyT: TypeAlias = tuple[str, int]  # a text or its id, and its number among equal ones
+
+
+class SharedText(NamedTuple):
+    """A text that two or more annotators have annotated.
+
+    text: The text.
+    readings: Annotator → the entities that they have annotated.
+    origin: File and line of the first reading.
+    """
+
+    text: str
+    readings: dict[str, frozenset[Entity]]
+    origin: str
+
+
+def read_annotators(paths: Sequence[Path], reading: Reading, notify: NotifyT = ignore) -> AnnotationsT:
+    """Read the annotations of several annotators from one or more files of any format that `convert` reads.
+
+    A Label Studio export names the annotator of each annotation in `completed_by`, and other JSON formats may name one
+    in `annotator`, `user` or `username`. Otherwise a file is one annotator, with the name of the file. If two files
+    name the same annotator and have a text in common, these are different people, and are told apart by the file.
+
+    paths (Sequence[Path]): The files.
+    reading (Reading): Settings of the readers.
+    notify (Callable[[str], object]): Receives messages about rejected annotations.
+    RETURNS (dict[str, list[Record]]): Annotator → records, with valid entities.
+    RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.
+    """
+    by_file: dict[tuple[str, str], list[Record]] = defaultdict(list)  # (file, annotator) → records
+    names = _file_names(paths)
+    for path in paths:
+        format, tally = guess_format(path, reading.fields), Tally()
+        read = read_label_studio_annotators if format == "label-studio" else FORMATS[format]
+        for record in read(path, reading):
+            by_file[names[path], record.annotator].append(check_record(record, tally))
+        if tally.rejected:
+            first = tally.rejects[0]
+            notify(
+                f"{path}: {tally.rejected} annotations cannot be used and are left out; the first: {first['origin']}, "
+                f"{first['reason']}."
+            )
+    annotators: AnnotationsT = {}
+    for name in dict.fromkeys(annotator for _, annotator in by_file):
+        files = {file: records for (file, annotator), records in by_file.items() if annotator == name}
+        if name and not _share_a_text(files.values()):
+            annotators[name] = [record for records in files.values() for record in records]
+        else:
+            annotators |= {f"{name} ({file})" if name else file: records for file, records in files.items()}
+    if len(annotators) < 2:
+        raise CorpusError(Errors.ZT831.format(names=", ".join(annotators) or "none"))
+    return dict(sorted(annotators.items()))
+
+
+def match_texts(annotators: Mapping[str, Sequence[Record]], notify: NotifyT = ignore) -> list[SharedText]:
+    """Find the texts that two or more annotators have annotated.
+
+    Texts are matched by their ids in the annotation tool, if every record has one and no id has two texts; else by the
+    text itself. If an annotator has annotated a task twice, the last annotation counts. Of equal texts without ids, the
+    first one of each annotator is matched, then the second one, and so on.
+
+    annotators (Mapping[str, Sequence[Record]]): Annotator → records.
+    notify (Callable[[str], object]): Receives messages about ids that are not used, and repeated annotations.
+    RETURNS (list[SharedText]): The texts, in the order of the files.
+    RAISES (CorpusError): If there is no such text.
+    """
+    by_id = _ids_are_usable(annotators, notify)
+    found: dict[KeyT, dict[str, Record]] = defaultdict(dict)
+    n_repeated = 0
+    for name, records in annotators.items():
+        seen: Counter[str] = Counter()
+        for record in records:
+            key = record.task if by_id else record.text
+            place = (key, 0 if by_id else seen[key])
+            seen[key] += 1
+            n_repeated += name in found[place]
+            found[place][name] = record
+    if n_repeated:
+        notify(f"{n_repeated} tasks have several annotations of one annotator, of which the last one counts.")
+    shared = [
+        SharedText(
+            first.text,
+            {name: frozenset(record.entities) for name, record in readings.items()},
+            first.origin,
+        )
+        for readings in found.values()
+        if len(readings) > 1 and (first := next(iter(readings.values())))
+    ]
+    if not shared:
+        examples = "; ".join(f"{name} has {records[0].text[:30]!r}" for name, records in annotators.items())
+        raise CorpusError(Errors.ZT832.format(names=", ".join(annotators), examples=examples))
+    return shared
+
+
+def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT) -> bool:
+    """Return whether all records have ids of tasks, and equal ids mean equal texts."""
+    texts: dict[str, str] = {}
+    for record in (record for records in annotators.values() for record in records):
+        if not record.task:
+            return False
+        if texts.setdefault(record.task, record.text) != record.text:
+            notify(
+                f"The task {record.task} has another text in {record.origin} than before, so records are matched by "
+                "their texts and not by the ids of tasks."
+            )
+            return False
+    shared = Counter(task for records in annotators.values() for task in {record.task for record in records})
+    return max(shared.values(), default=0) > 1
+
+
+def _share_a_text(files: Iterable[Sequence[Record]]) -> bool:
+    """Return whether two of the files have a text in common."""
+    counts = Counter(text for records in files for text in {record.text for record in records})
+    return max(counts.values(), default=0) > 1
+
+
+def _file_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return a short name for each file: its stem, or its path if another file has the same stem."""
+    stems = Counter(path.stem for path in paths)
+    return {path: path.stem if stems[path.stem] == 1 else str(path) for path in paths}

@@ -1,0 +1,256 @@
+"""Measure a learning curve: run all trainings, fit the power law, and report F, predictions and their check."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import spacy
+
+from ..atomic_writes import claimed, resolve
+from ..errors import Message, Warnings
+from ..evaluation.bootstrap import RESAMPLES, interval, resampled_sums, shares
+from ..training.char_corpus import read_gold_docs
+from .power_law import FloatsT, PowerLaw, SizedScore, extrapolate
+from .runs import CurveFolder, RunResult
+from .subsets import Subset, TrainingData, missing_label_messages
+
+TIMES = (2.0, 4.0)  # amounts of data to predict F for, as multiples of the training data
+MIN_SIZES = 3  # measured sizes that a law of three parameters needs
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """F at one share of the training data.
+
+    percent (float): The share.
+    sentences (float), entities (float): Size of the subset, mean over seeds.
+    f (SizedScore): Mean F over seeds, with its interval over test sentences.
+    runs (list[float]): F of each seed.
+    labels (dict[str, float]): Label → mean F over seeds.
+    """
+
+    percent: float
+    sentences: float
+    entities: float
+    f: SizedScore
+    runs: list[float]
+    labels: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the point as an object for `json.dumps`."""
+        runs = [round(f, 2) for f in self.runs]
+        labels = {label: round(f, 2) for label, f in self.labels.items()}
+        return {"percent": self.percent, "entities": self.entities, **_to_json(self.f), "runs": runs, "labels": labels}
+
+
+@dataclass(frozen=True)
+class BackTest:
+    """Check of the extrapolation: the law of the smaller shares, and its prediction for the largest share.
+
+    percents (list[float]): The shares that the law was fitted to.
+    predicted (SizedScore): F that it predicts for the largest share.
+    measured (float): Mean F that was measured there.
+    """
+
+    percents: list[float]
+    predicted: SizedScore
+    measured: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the check as an object for `json.dumps`; `error` is predicted minus measured F."""
+        error = round(self.predicted.f - self.measured, 2)
+        found = {"fitted_on": self.percents, **_to_json(self.predicted)}
+        return {**found, "measured": round(self.measured, 2), "error": error}
+
+
+@dataclass(frozen=True)
+class CurveReport:
+    """Results of a learning curve.
+
+    points (list[CurvePoint]): F at each share, ascending.
+    law (PowerLaw): The law that is fitted to the means.
+    predictions (list[SizedScore]): F for each multiple of `TIMES`.
+    band (list[SizedScore]): F from the smallest measured to the largest predicted size, for the figure.
+    back_test (Optional[BackTest]): Check of the extrapolation; None with fewer than four shares.
+    messages (list[str]): Warnings about the data and the runs.
+    settings (dict[str, Any]): Files, seeds and steps, for the record.
+    """
+
+    points: list[CurvePoint]
+    law: PowerLaw
+    predictions: list[SizedScore]
+    band: list[SizedScore]
+    back_test: BackTest | None
+    messages: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as an object for `json.dumps`."""
+        law = {name: round(float(value[0]), 4) for name, value in self.law._asdict().items() if name != "unit"}
+        whole = self.points[-1]
+        predictions = [
+            {"times": times, **_to_json(prediction), "gain": round(prediction.f - whole.f.f, 2)}
+            for times, prediction in zip(TIMES, self.predictions, strict=True)
+        ]
+        return {
+            "settings": self.settings,
+            "points": [point.to_json() for point in self.points],
+            "law": {"formula": "a - b * (n / unit) ** -c", **law, "unit": self.law.unit},
+            "predictions": predictions,
+            "back_test": self.back_test and self.back_test.to_json(),
+            "messages": self.messages,
+        }
+
+
+def measure_curve(
+    folder: CurveFolder,
+    percents: Sequence[float],
+    n_seeds: int,
+    *,
+    gpu_id: int = -1,
+    force: bool = False,
+    notify: Callable[[str], object] = print,
+) -> CurveReport:
+    """Train on nested subsets of the training data, score each pipeline, and extrapolate F to more data.
+
+    Finished runs are stored in the folder and not repeated. An interrupted run continues from its checkpoint.
+
+    folder (CurveFolder): Output folder, config and corpora.
+    percents (Sequence[float]): Shares of the training data in percent, ascending, at least three.
+    n_seeds (int): Number of runs for each share.
+    gpu_id (int): GPU id, or −1 for the CPU.
+    force (bool): Discard stored runs of another curve.
+    notify (Callable[[str], object]): Receives a message for each finished run.
+    RETURNS (CurveReport): The results.
+    RAISES (CorpusError): If the training data is too small, see `TrainingData.draw`.
+    RAISES (OutputError): If the folder has runs of another curve, or another process is writing to it.
+    """
+    corpora = folder.corpora
+    data = TrainingData(corpora.train)
+    subsets = data.draw(percents, n_seeds)
+    gold = list(read_gold_docs(corpora.test, spacy.blank("zh_tw").vocab))
+    messages = missing_label_messages(data, subsets, gold, corpora.test)
+    with claimed(resolve(folder.path / "runs")):
+        folder.claim(force=force)
+        results = [_result(folder, data, subset, i, len(subsets), gpu_id, notify) for i, subset in enumerate(subsets)]
+    messages += [
+        f"{subset.name}: {said}" for subset, one in zip(subsets, results, strict=True) for said in one.warnings
+    ]
+    if corpora.test == corpora.dev:
+        messages.append(Warnings.ZT827.format(path=corpora.dev))
+    report = summarize_curve(results)
+    report.messages[:0] = messages
+    report.settings.update(
+        {split: str(path) for split, path in vars(corpora).items()}
+        | {"seeds": n_seeds, "steps": {f"{one.percent:g}": one.steps for one in results}}
+    )
+    return report
+
+
+def _result(
+    folder: CurveFolder,
+    data: TrainingData,
+    subset: Subset,
+    i: int,
+    n: int,
+    gpu_id: int,
+    notify: Callable[[str], object],
+) -> RunResult:
+    """Return the result of a run, which is trained unless its result is stored, and notify the user of it.
+
+    folder (CurveFolder), data (TrainingData), gpu_id (int): As in `measure_curve`.
+    subset (Subset): The subset of the run.
+    i (int), n (int): Number of the run, from 0, and number of all runs.
+    notify (Callable[[str], object]): Receives the message.
+    RETURNS (RunResult): The result.
+    """
+    result = folder.stored(subset)
+    how = "stored"
+    if result is None:
+        result = folder.run(data, subset, gpu_id=gpu_id)
+        how = f"{result.seconds:.0f} s of training"
+    size = f"{result.sentences:,} sentences"
+    notify(f"Run {i + 1} of {n}: {subset.percent:g} %, seed {subset.seed}, {size}: F {result.f:.2f} ({how})")
+    return result
+
+
+def summarize_curve(results: Sequence[RunResult]) -> CurveReport:
+    """Fit the power law to the results of all runs, and predict F for more data.
+
+    results (Sequence[RunResult]): One result for each share and seed, sorted by share and seed.
+    RETURNS (CurveReport): The results; `messages` has warnings about the fit.
+    """
+    percents = list(dict.fromkeys(result.percent for result in results))
+    n_seeds = len(results) // len(percents)
+    grid = [[result for result in results if result.percent == percent] for percent in percents]
+    sizes = np.array([np.mean([run.sentences for run in runs]) for runs in grid])
+    scores = np.array([[run.f for run in runs] for runs in grid])
+    # (n_documents, n_runs, 3): the same resampled documents for all runs
+    totals = np.stack([result.table().counts.sum(axis=1) for result in results], axis=1)
+    sums = resampled_sums(totals, resamples=RESAMPLES, seed=0)  # (resamples, n_runs, 3)
+    drawn = 100 * shares(sums)[:, 2:, 2]  # (resamples, n_runs); NaN without any entity
+    resampled = np.nan_to_num(drawn).reshape(RESAMPLES, len(percents), n_seeds)
+    whole = sizes[-1] * 100 / percents[-1]
+    targets = whole * np.array(TIMES)
+    law, predictions = extrapolate(sizes, scores, resampled, targets)
+    band_sizes = np.geomspace(sizes[0], targets[-1], 40)
+    _, band = extrapolate(sizes, scores, resampled, band_sizes)
+    points = [_point(runs, resampled[:, i]) for i, runs in enumerate(grid)]
+    back_test = None
+    if len(percents) > MIN_SIZES:
+        _, found = extrapolate(sizes[:-1], scores[:-1], resampled[:, :-1], sizes[-1:])
+        back_test = BackTest(percents[:-1], found[0], float(scores[-1].mean()))
+    return CurveReport(points, law, predictions, band, back_test, _fit_messages(law, back_test, percents, n_seeds))
+
+
+def _point(runs: Sequence[RunResult], resampled: FloatsT) -> CurvePoint:
+    """Summarize the runs of one share of the training data.
+
+    runs (Sequence[RunResult]): One run for each seed.
+    resampled (FloatsT): (resamples, n_seeds) F on resampled test sentences.
+    RETURNS (CurvePoint): Means over the seeds.
+    """
+    sentences = float(np.mean([run.sentences for run in runs]))
+    f = float(np.mean([run.f for run in runs]))
+    by_label: dict[str, list[float]] = {}
+    for run in runs:
+        table = run.table()
+        values = 100 * shares(table.counts.sum(axis=0)[None])[0, 2:, 2]
+        for label, value in zip(table.groups, np.nan_to_num(values).tolist(), strict=True):
+            by_label.setdefault(label, []).append(value)
+    low, high = interval(resampled.mean(axis=1))
+    return CurvePoint(
+        percent=runs[0].percent,
+        sentences=sentences,
+        entities=float(np.mean([run.entities for run in runs])),
+        f=SizedScore(sentences, f, low, high),
+        runs=[run.f for run in runs],
+        labels={label: float(np.mean(values)) for label, values in sorted(by_label.items())},
+    )
+
+
+def _fit_messages(law: PowerLaw, back_test: BackTest | None, percents: Sequence[float], n_seeds: int) -> list[str]:
+    """Return warnings about the fit: a single seed, a curve that does not rise, and a failed check.
+
+    law (PowerLaw): The law of all shares.
+    back_test (Optional[BackTest]): The check.
+    percents (Sequence[float]): The shares; the last one is that of the check.
+    n_seeds (int): Number of runs for each share.
+    """
+    messages: list[Message | str] = []
+    if n_seeds == 1:
+        messages.append(Warnings.ZT828)
+    if law.b[0] == 0:
+        messages.append(Warnings.ZT829)
+    if back_test is not None and not back_test.predicted.low <= back_test.measured <= back_test.predicted.high:
+        _, f, low, high = back_test.predicted
+        values = {"predicted": f, "low": low, "high": high, "measured": back_test.measured, "percent": percents[-1]}
+        messages.append(Warnings.ZT830.format(**values))
+    return [str(message) for message in messages]
+
+
+def _to_json(prediction: SizedScore) -> dict[str, Any]:
+    """Return F and its interval as an object for `json.dumps`."""
+    interval_of_f = [round(prediction.low, 2), round(prediction.high, 2)]
+    return {"sentences": round(prediction.size), "f": round(prediction.f, 2), "interval": interval_of_f}

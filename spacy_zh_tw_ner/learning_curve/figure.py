@@ -1,0 +1,119 @@
+"""Draw a learning curve as SVG: measured F, the fitted law, and its extrapolation with an interval."""
+
+import math
+
+from ..svg import colour_of, element, polyline, render_svg, round_ticks, text
+from .curve import TIMES, CurvePoint, CurveReport
+from .power_law import SizedScore
+
+WIDTH, HEIGHT, LEFT, TOP, BELOW = 560, 320, 56, 64, 64  # size of the diagram and its margins in pixels
+SMALL: dict[str, object] = {"font_size": 11, "fill": "#666"}
+MEASURED, PREDICTED = colour_of(0), colour_of(5)
+
+
+def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
+    """Draw F over the number of sentences, on a logarithmic axis.
+
+    Each run is a small circle, each mean a dot with its interval over test sentences. The line is the fitted law,
+    dashed beyond the measured data, and the band is the 95 % interval of the score of one run.
+
+    report (CurveReport): The results.
+    title (str): Title of the figure.
+    RETURNS (str): The drawing as SVG.
+    """
+    shown = [*report.band, *report.predictions, *(point.f for point in report.points)]
+    scores = [f for one in shown for f in (one.low, one.high)] + [f for point in report.points for f in point.runs]
+    axes = _Axes(shown, min(scores), max(scores))
+    last = report.points[-1].sentences
+    parts = [
+        text(LEFT, 24, title or "learning curve", font_size=14, font_weight=600),
+        _legend(),
+        element("rect", x=LEFT, y=TOP, width=WIDTH, height=HEIGHT, fill="#fff", stroke="#999"),
+        *axes.score_ticks(),
+        _band(report.band, axes),
+        polyline([axes.place(one.size, one.f) for one in report.band if one.size <= last * 1.001], MEASURED),
+    ]
+    beyond = " ".join(f"{x:.1f},{y:.1f}" for x, y in (axes.place(o.size, o.f) for o in report.band if o.size >= last))
+    parts.append(
+        element("polyline", points=beyond, fill="none", stroke=PREDICTED, stroke_width=2, stroke_dasharray="6 4")
+    )
+    for point in report.points:
+        parts += axes.size_tick(point.sentences, f"{point.percent:g} %")
+        parts += [element("circle", cx=x, cy=y, r=3, fill="none", stroke=MEASURED) for x, y in axes.runs(point)]
+        parts.append(_whisker(point.f, axes, MEASURED))
+    for times, prediction in zip(TIMES, report.predictions, strict=True):
+        parts += axes.size_tick(prediction.size, f"{times:g} ×")
+        parts.append(_whisker(prediction, axes, PREDICTED))
+    parts.append(text(LEFT + WIDTH / 2, TOP + HEIGHT + 52, "sentences (logarithmic)", text_anchor="middle", **SMALL))
+    parts.append(text(LEFT - 8, TOP - 12, "F (%)", text_anchor="end", **SMALL))
+    return render_svg(LEFT + WIDTH + 32, TOP + HEIGHT + BELOW, parts)
+
+
+class _Axes:
+    """Axes of the diagram: a logarithmic one of sizes, and one of F that begins at a multiple of ten."""
+
+    def __init__(self, shown: list[SizedScore], lowest: float, highest: float) -> None:
+        sizes = [one.size for one in shown]
+        self._first, self._range = math.log(min(sizes)), math.log(max(sizes) / min(sizes))
+        self._bottom = 10.0 * math.floor(lowest / 10)
+        self._top = max(self._bottom + 10.0, min(100.0, 10.0 * math.ceil(highest / 10)))
+
+    def place(self, size: float, f: float) -> tuple[float, float]:
+        """Return the position of a point in pixels."""
+        inset = 40  # so that dots and labels at the ends are not cut
+        x = LEFT + inset + (WIDTH - 2 * inset) * (math.log(size) - self._first) / self._range
+        return x, TOP + HEIGHT * (self._top - f) / (self._top - self._bottom)
+
+    def runs(self, point: CurvePoint) -> list[tuple[float, float]]:
+        """Return the positions of the runs at one share."""
+        return [self.place(point.sentences, f) for f in point.runs]
+
+    def score_ticks(self) -> list[str]:
+        """Draw the horizontal lines of the axis of F, and their labels."""
+        parts = []
+        for tick in round_ticks(self._top - self._bottom):
+            y = self.place(math.exp(self._first), self._bottom + tick)[1]
+            parts.append(element("line", x1=LEFT + 1, x2=LEFT + WIDTH - 1, y1=y, y2=y, stroke="#e2e8f0"))
+            parts.append(text(LEFT - 8, y + 4, f"{self._bottom + tick:g}", text_anchor="end", **SMALL))
+        return parts
+
+    def size_tick(self, size: float, label: str) -> list[str]:
+        """Draw the labels of an amount of data below the diagram: share or multiple, and number of sentences."""
+        x, bottom = self.place(size, self._bottom)
+        middle: dict[str, object] = {"text_anchor": "middle"}
+        return [
+            element("line", x1=x, x2=x, y1=bottom, y2=bottom + 5, stroke="#999"),
+            text(x, bottom + 18, label, **middle),
+            text(x, bottom + 34, f"{size:,.0f}", **middle, **SMALL),
+        ]
+
+
+def _band(band: list[SizedScore], axes: _Axes) -> str:
+    """Draw the interval of the fitted law as an area."""
+    path = [axes.place(one.size, one.high) for one in band] + [axes.place(one.size, one.low) for one in reversed(band)]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
+    return element("polygon", points=points, fill=PREDICTED, fill_opacity="0.12")
+
+
+def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
+    """Draw a dot with its interval, and its value."""
+    x, y = axes.place(one.size, one.f)
+    low, high = axes.place(one.size, one.low)[1], axes.place(one.size, one.high)[1]
+    return (
+        element(
+            "path", d=f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8", stroke=colour
+        )
+        + element("circle", cx=x, cy=y, r=4, fill=colour)
+        + text(x + 8, y + 14, f"{one.f:.1f}", font_size=11)
+    )
+
+
+def _legend() -> str:
+    """Draw the names of the two colours, in one line below the title."""
+    entries = ((MEASURED, "measured, 95 % interval over test sentences"), (PREDICTED, "predicted for one run, 95 %"))
+    parts, x = [], float(LEFT)
+    for colour, name in entries:
+        parts.append(element("circle", cx=x + 4, cy=40, r=4, fill=colour))
+        parts.append(text(x + 14, 44, name, font_size=11))
+        x += 24 + 6.2 * len(name)
+    return "".join(parts)
