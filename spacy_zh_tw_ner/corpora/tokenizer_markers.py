@@ -106,17 +106,17 @@ class MarkerRemover:
             if token in UNKNOWN:
                 raise LostText(f"{token} stands for unknown characters of the text")
             if token in SPECIAL:
-                self.counts["special tokens such as [CLS] are removed"] += 1
+                self.counts["special tokens such as [CLS]"] += 1
                 continue
             continued = CONTINUED.fullmatch(token)
             before: bool | None = True if blank else unmarked
             if continued is not None:
                 token, before = continued[1], False  # noqa: PLW2901
                 tag = _continued(clean[1]) if tag == WORDPIECE_TAG else tag  # noqa: PLW2901
-                self.counts["wordpieces such as ##ing are joined to the token before"] += 1
+                self.counts["prefixes of wordpieces such as ##ing, which are joined to the token before"] += 1
             elif token.startswith(BLANK):
                 token, before = token[1:], True  # noqa: PLW2901
-                self.counts["markers ▁ are read as spaces"] += 1
+                self.counts["prefixes ▁, which are read as spaces"] += 1
                 if not token:
                     begun, blank = tag, True
                     continue
@@ -130,14 +130,14 @@ class MarkerRemover:
 
     def _without_position(self, token: str) -> str:
         found = PLACED.fullmatch(token)
-        self.counts["positions after characters, as in Weibo NER, are removed"] += found is not None
+        self.counts["positions after characters, as in Weibo NER"] += found is not None
         return found[1] if found else token
 
     def report(self, path: Path, notify: NotifyT) -> None:
         """Notify the user of the markers that were removed from a file, if any."""
         if self.counts:
             counts = "; ".join(f"{n} {kind}" for kind, n in self.counts.items())
-            notify(f"{path}: tokenizer markers were removed from the text: {counts}.")
+            notify(f"{path}: tokenizer markers are not text and are removed: {counts}.")
 
 
 def _continued(tags: list[str]) -> str:

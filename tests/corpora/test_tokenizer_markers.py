@@ -45,7 +45,7 @@ def test_markers_are_removed_and_reported(rows: str, form: str, tmp_path: Path) 
     done = converted(tmp_path, {"a.jsonl" if form == "hf" else "a.bio": content})
     assert done.docs == [CASES[rows]]
     assert len(done.messages) == 1
-    assert "tokenizer markers were removed from the text" in done.messages[0]
+    assert "tokenizer markers are not text and are removed" in done.messages[0]
 
 
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])
