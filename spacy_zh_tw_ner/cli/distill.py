@@ -40,7 +40,7 @@ def distill_cli(
     `train`.
     """
     from ..components.inspection import find_recognizer
-    from ..errors import Errors, SettingError, Warnings
+    from ..errors import Errors, UsageError, Warnings
     from ..recognizers.pipelines import load_pipeline, pipeline_places
     from ..training.distillation import TEACHER, recognizer_of, require_labels_of, student_config, tokenizer_of
     from ..training.run_checks import require_run_folder
@@ -52,10 +52,12 @@ def distill_cli(
         raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
     if not 0.0 <= gold_share < 1.0:
         remedy = "Give at least 0 and less than 1."
-        raise SettingError(Errors.ZT112.format(name="--gold-share", value=gold_share, remedy=remedy))
+        raise UsageError(Errors.ZT112.format(name="--gold-share", value=gold_share, remedy=remedy))
     if not 0.0 < weight <= 1e3:
         remedy = "Give more than 0, up to 1000."
-        raise SettingError(Errors.ZT112.format(name="--weight", value=weight, remedy=remedy))
+        raise UsageError(Errors.ZT112.format(name="--weight", value=weight, remedy=remedy))
+    if not 0.1 <= temperature <= 100.0:
+        raise UsageError(Errors.ZT112.format(name="--temperature", value=temperature, remedy="Give 0.1 to 100."))
     whole, folder = read_overridden(config, context.args), output / TEACHER
     inputs = [Path(config), texts, *paths_of(whole), *pipeline_places(teacher)]
     UnlabelledTexts(texts).files()
