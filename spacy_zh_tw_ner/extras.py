@@ -16,6 +16,8 @@ from .errors import Errors, MissingExtraError, UsageError
 
 NAME = "spacy-zh-tw-ner"
 MAX_TOML = 2**20  # bytes of a policy or a label map
+MAX_DEPTH = 8  # levels of tables and lists; policies and label maps have two
+MAX_DOTS = 64  # on a line, except in comments: the time to parse a dotted key grows with the square of its length
 # Such as `pyarrow>=16; extra == "parquet"`
 REQUIREMENT = re.compile(r"""(?P<versions>(?P<package>[\w.-]+)[^;]*)(;.*\bextra == ["'](?P<extra>[\w.-]+)["'])?""")
 
@@ -65,25 +67,44 @@ def import_toml() -> ModuleType:
 
 
 def read_toml(path: Path, message: str) -> dict[str, Any]:
-    """Read a TOML file of at most MAX_TOML bytes.
+    """Read a TOML file of at most MAX_TOML bytes, nested at most MAX_DEPTH levels deep.
 
     path (Path): The file.
     message (str): Message of the error, with the fields `path` and `reason`.
     RETURNS (dict[str, Any]): The content of the file.
-    RAISES (UsageError): If the file is too long, or is not valid TOML in UTF-8.
+    RAISES (UsageError): If the file is too long, is nested too deeply, or is not valid TOML in UTF-8.
     RAISES (OSError): If the file cannot be read.
     """
     with path.open("rb") as file:
         data = file.read(MAX_TOML + 1)
     if len(data) > MAX_TOML:
         raise UsageError(message.format(path=path, reason=f"it is longer than {MAX_TOML:,} bytes"))
+    if any(line.count(b".") > MAX_DOTS for line in data.splitlines() if not line.lstrip().startswith(b"#")):
+        raise UsageError(message.format(path=path, reason=_TOO_DEEP))
     toml = import_toml()
     try:
         content: dict[str, Any] = toml.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        reason = str(error)[:160].strip() or "nested too deeply"
-        raise UsageError(message.format(path=path, reason=reason)) from error
+    except ValueError as error:
+        raise UsageError(message.format(path=path, reason=str(error)[:160].strip())) from error
+    except RecursionError as error:
+        raise UsageError(message.format(path=path, reason=_TOO_DEEP)) from error
+    if not _is_flat(content):
+        raise UsageError(message.format(path=path, reason=_TOO_DEEP))
     return content
+
+
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+
+
+def _is_flat(content: dict[str, Any]) -> bool:
+    """Return whether tables and lists are nested at most MAX_DEPTH levels deep, without recursion."""
+    level: list[Any] = [content]
+    for _ in range(MAX_DEPTH):
+        inner = [[*value.values()] if isinstance(value, dict) else value for value in level]
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def install_hint(extra: str) -> str:

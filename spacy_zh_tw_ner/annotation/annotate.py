@@ -98,7 +98,7 @@ def _require_outputs(job: AnnotationJob, force: bool) -> None:
         rejects would replace a file that is not a list of rejects.
     RAISES (UsageError): If the map of masked texts would be written to the same path as another output.
     """
-    inputs = [job.source, *pipeline_places(job.pipeline)]
+    inputs = [job.source, *pipeline_places(job.pipeline), *(job.masking.files if job.masking else ())]
     for path in (job.target, job.folder):
         require_apart(path, inputs)
     require_report(job.rejects, "a list of rejects", inputs=inputs)

@@ -38,12 +38,14 @@ class FileMasking:
         random key, which is deleted when the output is complete.
     keep_fields (tuple[str, ...]): Names of other fields to copy unchanged. All other fields are left out, because they
         may contain the same personal data as the text.
+    files (tuple[Path, ...]): The files of the policy and the key, which no output may replace.
     """
 
     policy: MaskingPolicy
     map: Path | None = None
     key: bytes | None = field(default=None, repr=False)
     keep_fields: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

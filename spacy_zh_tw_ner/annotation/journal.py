@@ -23,10 +23,8 @@ from ..untrusted import parse_json, reading, require, require_type, sha256_of, w
 from .job import AnnotationJob, AnnotationTally, FileMasking
 
 NAME = "journal.jsonl"
-OURS = re.compile(
-    r"\d{8}\.(jsonl|ndjson|parquet|spacy|txt|map|rejects)|journal\.jsonl|pseudonym\.key|\..*\.zh-tw-ner-\w+",
-    re.IGNORECASE,
-)
+CHUNK = re.compile(r"\d{8}\.(jsonl|ndjson|parquet|spacy|txt|map|rejects)", re.IGNORECASE)
+OURS = re.compile(rf"{CHUNK.pattern}|journal\.jsonl|pseudonym\.key|\..*\.zh-tw-ner-\w+", re.IGNORECASE)
 
 
 def identify(job: AnnotationJob, digest: str) -> dict[str, Any]:
@@ -87,11 +85,15 @@ class Journal:
         if foreign:
             raise OutputError(Errors.ZT671.format(path=job.folder, seen=f"it holds {foreign[0]}"))
         path = job.folder / NAME
+        chunks = sorted(path.name for path in job.folder.iterdir() if CHUNK.fullmatch(path.name))
+        if chunks and not path.is_file():  # files of the user that are named like chunks
+            raise OutputError(Errors.ZT671.format(path=job.folder, seen=f"it holds {chunks[0]}"))
         # If the process was killed, the last line may be incomplete.
         whole = [line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")] if path.exists() else []
         header = json.dumps(identity, ensure_ascii=False).encode() + b"\n"
         with reading(path):
             begun = require_type("line 1", parse_json(whole[0]), dict) if whole else identity
+            require(not identity.keys().isdisjoint(begun), "line 1", sorted(begun), "the settings of a job")
             if begun != identity and anew:
                 whole = []
             else:

@@ -3,14 +3,18 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ..atomic_writes import write_streamed
-from ..errors import CorpusError, Errors, UsageError
+from ..errors import CorpusError, Errors, UnreadableFileError, UsageError
 from ..masking.maps import read_maps, unmask
 from ..outputs import require_new
 from .chunks import open_parquet, parquet
 from .job import BOM, WRITES_MASKED
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+    from pyarrow.parquet import ParquetFile
 
 BATCH_ROWS = 1000
 
@@ -78,6 +82,18 @@ class _Restorer:
         self.count += 1
         return unmask(text, map, what=f"{self._source}, line {line}")
 
+    def encodable(self, text: str, line: int) -> str:
+        """Restore a text, for a format that stores UTF-8 only.
+
+        RAISES (CorpusError): If the original has a lone surrogate: a file of this format cannot have held it.
+        """
+        restored = self(text, line)
+        try:
+            restored.encode()
+        except UnicodeEncodeError:
+            raise CorpusError(Errors.ZT878.format(what=f"{self._source}, line {line}")) from None
+        return restored
+
     def finish(self) -> None:
         """Raise a CorpusError if the map has more records than the file."""
         if next(self._maps, None) is not None:
@@ -96,7 +112,7 @@ def _unmask_text(source: Path, restore: _Restorer, text_field: str, entities_fie
             text = line.removesuffix(b"\n").removesuffix(b"\r").decode()
         except UnicodeDecodeError:
             raise CorpusError(Errors.ZT880.format(path=source, line=number, problem="not UTF-8")) from None
-        yield restore(text, number).encode() + b"\n"
+        yield restore.encodable(text, number).encode() + b"\n"
 
 
 def _unmask_json(source: Path, restore: _Restorer, text_field: str, entities_field: str) -> Iterator[bytes]:
@@ -123,13 +139,28 @@ def _unmask_rows(source: Path, file: IO[bytes], restore: _Restorer, text_field: 
 
     with open_parquet(source) as opened:
         names = [name for name in opened.schema_arrow.names if name != entities_field]
-        if text_field not in names:
-            problem = f"no column {text_field!r}"
-            raise CorpusError(Errors.ZT880.format(path=source, line=1, problem=problem))
+        if len({*names}) < len(names):
+            raise CorpusError(Errors.ZT880.format(path=source, line=1, problem="two columns of the same name"))
         schema = pa.schema([opened.schema_arrow.field(name) for name in names])
+        kind = schema.field(text_field).type if text_field in names else pa.null()
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            problem = f"no column {text_field!r} of strings"
+            raise CorpusError(Errors.ZT880.format(path=source, line=1, problem=problem))
         with parquet().ParquetWriter(file, schema) as writer:
-            for batch in opened.iter_batches(batch_size=BATCH_ROWS, columns=names):
+            for batch in _batches(source, opened, names):
                 table = pa.Table.from_batches([batch]).select(names)
-                texts = [restore(text or "", restore.count + 1) for text in table.column(text_field).to_pylist()]
+                texts = [
+                    restore.encodable(text or "", restore.count + 1) for text in table.column(text_field).to_pylist()
+                ]
                 column = pa.array(texts, schema.field(text_field).type)
                 writer.write_table(table.set_column(names.index(text_field), schema.field(text_field), column))
+
+
+def _batches(source: Path, opened: "ParquetFile", names: list[str]) -> "Iterator[RecordBatch]":
+    """Yield the rows of a Parquet file in batches; raise an UnreadableFileError if it is damaged."""
+    import pyarrow as pa
+
+    try:
+        yield from opened.iter_batches(batch_size=BATCH_ROWS, columns=names)
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableFileError(Errors.ZT523.format(path=source, reason=str(error).partition(".")[0])) from error

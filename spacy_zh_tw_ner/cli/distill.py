@@ -38,7 +38,7 @@ def distill_cli(
     `train`.
     """
     from ..components.inspection import find_recognizer
-    from ..errors import Warnings
+    from ..errors import Errors, UsageError, Warnings
     from ..recognizers.pipelines import load_pipeline, pipeline_places
     from ..training.distill_corpus import require_weights
     from ..training.distillation import TEACHER, recognizer_of, require_labels_of, student_config, tokenizer_of
@@ -49,6 +49,8 @@ def distill_cli(
 
     require_resume_or_force(resume, force)
     require_weights(weight, gold_share, names=("--weight", "--gold-share"))
+    if not 0.1 <= temperature <= 100.0:
+        raise UsageError(Errors.ZT112.format(name="--temperature", value=temperature, remedy="Give 0.1 to 100."))
     whole, folder = read_overridden(config, context.args).interpolate(), output / TEACHER
     inputs = [Path(config), texts, *paths_of(whole), *pipeline_places(teacher)]
     UnlabelledTexts(texts).files()

@@ -44,13 +44,13 @@ def init_config_cli(
     from ..errors import Errors, UsageError, Warnings
     from ..outputs import require_new
     from ..planning.presets import fine_tuning_config, preset_names, read_config, with_settings
-    from ..recognizers.pipelines import pipeline_folder
+    from ..recognizers.pipelines import pipeline_folder, pipeline_places
 
     if bool(preset) == bool(source):
         raise UsageError(Errors.ZT445.format(preset=preset, source=source, names=", ".join(preset_names())))
     if source and base:
         raise UsageError(Errors.ZT446.format(base=base, source=source))
-    require_new(target, force=force)
+    require_new(target, force=force, inputs=pipeline_places(source) if source else [])
     config = fine_tuning_config(source, pipeline_folder(source)) if source else read_config(preset)
     if corpus is None and not (train and dev) and _is_terminal():
         default = Path(config["paths"].get("train") or "corpus/taiwan/train.spacy").parent

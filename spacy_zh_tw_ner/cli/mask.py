@@ -68,7 +68,7 @@ def mask_cli(
     key = None if key_file is None else read_key(key_file)
     actions = MaskingPolicy() if policy is None else read_policy(policy)
     Masker(actions, key=key)  # raises an error for a hash without a key, before the pipeline is loaded
-    masking = FileMasking(actions, map, key, tuple(keep_fields))
+    masking = FileMasking(actions, map, key, tuple(keep_fields), tuple(filter(None, (policy, key_file))))
     job = AnnotationJob(source, target, pipeline, text_field, entities_field, chunk_size, masking)
     start = time.perf_counter()
     total = annotate(job, workers=workers, gpus=gpu, force=force)

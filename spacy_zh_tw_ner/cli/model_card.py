@@ -35,23 +35,19 @@ def model_card_cli(
     import shutil
 
     from ..atomic_writes import write_whole
-    from ..evaluation.model_card import CardDetails, read_metrics, render_model_card, write_card_into
+    from ..evaluation.model_card import CardDetails, read_meta, read_metrics, render_model_card, write_card_into
     from ..outputs import output_folder, require_new
-    from ..recognizers.pipelines import pipeline_folder, pipeline_places
-    from ..untrusted import parse_json
+    from ..recognizers.pipelines import data_folder, pipeline_places
 
     if license_file is not None and output.suffix == ".md":
         raise typer.BadParameter("--license-file needs a folder as OUT.")
-    source = pipeline_folder(pipeline)
-    if not (source / "config.cfg").is_file():  # a package holds its pipeline in a subfolder
-        source = next(source.glob("*/config.cfg")).parent
+    source = data_folder(pipeline)
     details = CardDetails(name or source.name, corpus, corpus_license, license_)
     scores = read_metrics(metrics) if metrics is not None else None
     inputs = [*pipeline_places(pipeline), *filter(None, [metrics, license_file])]
     if output.suffix == ".md":
         require_new(output, force=force, inputs=inputs)
-        meta = parse_json((source / "meta.json").read_bytes())
-        write_whole(output, render_model_card(meta, details, scores).encode())
+        write_whole(output, render_model_card(read_meta(source), details, scores).encode())
     else:
         with output_folder(output, force=force, inputs=inputs) as folder:
             shutil.copytree(source, folder, dirs_exist_ok=True)

@@ -127,7 +127,7 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
         elif path.is_file() and path.stat().st_size and not is_doc_bin(path):
             raise OutputError(Errors.ZT671.format(path=path, seen="it is not a .spacy file"))
         else:
-            require_new(path, force=force)
+            require_new(path, force=force, inputs=inputs)
     require_report(report, "a list of rejects", inputs=inputs)
 
 

@@ -1,4 +1,4 @@
-"""Remove markers that tokenizers add to tokens: [CLS], ##ing, ▁New, and the digits of Weibo NER (科0 技1)."""
+"""Remove markers that tokenizers add to tokens: [CLS], ##ing, ▁New, ĠNew, new</w>, and the digits of Weibo NER."""
 
 import re
 from collections import Counter
@@ -15,9 +15,12 @@ SPECIAL = frozenset("[CLS] [SEP] [PAD] <s> </s> <pad> <bos> <eos> <|endoftext|>"
 UNKNOWN = frozenset("[UNK] <unk> [MASK] <mask>".split())
 CONTINUED = re.compile(r"##(\S+)")
 BLANK = "▁"  # U+2581: SentencePiece's marker of the space before a word
+BLANKS = (BLANK, "Ġ")  # U+0120: that of byte-level BPE (GPT-2, RoBERTa), whose other bytes are letters such as æĹ, too
+BYTE = re.compile("[\u0100-\u0143]")
+WORD_END = "</w>"  # suffix of the last token of a word (GPT, XLM)
 PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
 PLACED_SHARE = 0.98  # least share of tokens with a position; some, such as emoji, may lack one
-BEGINNINGS = ("##", "[", "<", BLANK)  # prefixes of all markers, for a quick check
+BEGINNINGS = ("##", "[", "<", *BLANKS)  # beginnings of all markers, for a quick check
 OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
 INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
 WORDPIECE_TAG = "X"  # tag of the second and later wordpieces of a word, in BERT's examples
@@ -100,24 +103,31 @@ class MarkerRemover:
         if not marked:
             return tokens, tags, ()
         clean: tuple[list[str], list[str], list[bool | None]] = ([], [], [])
-        # In a sentence with SentencePiece markers, a token without one continues the word before it.
-        unmarked = False if any(token.startswith(BLANK) for token in tokens) else None
+        # In a sentence with markers of words, a token without one continues the word before it.
+        unmarked = False if any(token.startswith(BLANKS) or _ends_word(token) for token in tokens) else None
+        if any(token.startswith(BLANKS[1]) and BYTE.search("".join(tokens).replace(BLANKS[1], "")) for token in tokens):
+            raise LostText("tokens of byte-level BPE are parts of characters")
         begun, blank = "", False  # tag and space of a lone ▁, which the next token inherits
+        is_word_ended = False
         for token, tag in zip(tokens, tags, strict=True):
             if token in UNKNOWN:
                 raise LostText(f"{token} stands for unknown characters of the text")
             if token in SPECIAL:
-                self.counts["special tokens such as [CLS] are removed"] += 1
+                self.counts["special tokens such as [CLS]"] += 1
                 continue
             continued = CONTINUED.fullmatch(token)
-            before: bool | None = True if blank else unmarked
+            before: bool | None = True if blank else None if is_word_ended else unmarked
+            is_word_ended = _ends_word(token)
+            if is_word_ended:
+                token = token.removesuffix(WORD_END)  # noqa: PLW2901
+                self.counts["suffixes </w>"] += 1
             if continued is not None:
                 token, before = continued[1], False  # noqa: PLW2901
                 tag = _continued(clean[1]) if tag == WORDPIECE_TAG else tag  # noqa: PLW2901
-                self.counts["wordpieces such as ##ing are joined to the token before"] += 1
-            elif token.startswith(BLANK):
+                self.counts["prefixes of wordpieces such as ##ing, which are joined to the token before"] += 1
+            elif token.startswith(BLANKS):
+                self.counts[f"prefixes {token[0]}, which are read as spaces"] += 1
                 token, before = token[1:], True  # noqa: PLW2901
-                self.counts["markers ▁ are read as spaces"] += 1
                 if not token:
                     begun, blank = tag, True
                     continue
@@ -131,14 +141,18 @@ class MarkerRemover:
 
     def _without_position(self, token: str) -> str:
         found = PLACED.fullmatch(token)
-        self.counts["positions after characters, as in Weibo NER, are removed"] += found is not None
+        self.counts["positions after characters, as in Weibo NER"] += found is not None
         return found[1] if found else token
 
     def report(self, path: Path, notify: NotifyT) -> None:
         """Notify the user of the markers that were removed from a file, if any."""
         if self.counts:
             counts = "; ".join(f"{n} {kind}" for kind, n in self.counts.items())
-            notify(f"{path}: tokenizer markers were removed from the text: {counts}.")
+            notify(f"{path}: tokenizer markers are not text and are removed: {counts}.")
+
+
+def _ends_word(token: str) -> bool:
+    return token.endswith(WORD_END) and token != WORD_END
 
 
 def _continued(tags: list[str]) -> str:

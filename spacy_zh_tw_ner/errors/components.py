@@ -159,6 +159,12 @@ class ComponentErrors:
 class ComponentWarnings:
     """Messages of `Warnings` about components, scores and gold annotations."""
 
+    # Order of components
+    ZT836 = (
+        "The component '{normalizer}' runs before '{other}', so the entities of '{other}' get no normal form. Add the "
+        'normalizer last, or with nlp.add_pipe("zh_tw_normalizer", after="{other}").'
+    )
+
     # Personal data
     ZT858 = (
         "Another package has registered `Span._.rule`, so zh_tw_pii cannot use this name. Read its rules from "

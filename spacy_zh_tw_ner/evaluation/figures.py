@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..crf import Reliability
-from ..errors import Errors, MissingExtraError, SettingError
+from ..errors import Errors, MissingExtraError, UsageError
 from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import COLOURS, colour_of, element, group, polyline, render_svg, text, text_width
@@ -110,12 +110,12 @@ def picture_format(path: Path) -> str:
 
     path (Path): Path of the file, which need not exist.
     RETURNS (str): ".svg" or ".png".
-    RAISES (SettingError): For another suffix.
+    RAISES (UsageError): For another suffix.
     RAISES (MissingExtraError): For a PNG if resvg-py is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise SettingError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
+        raise UsageError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
         raise MissingExtraError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix

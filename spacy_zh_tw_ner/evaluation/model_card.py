@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import CorpusError, Errors
-from ..untrusted import parse_json
+from ..untrusted import parse_json, reading, require, require_type
 
 DESCRIPTION = "Traditional Chinese (Taiwan) named entity recognition"
 MAX_METRICS = 2**24  # bytes; `evaluate --output` writes smaller files
@@ -50,9 +50,28 @@ def read_metrics(path: Path) -> dict[str, Any]:
             _row(label, scores)
         if metrics["calibration"] is not None:  # null if no entity was predicted
             float(metrics["calibration"]["expected_calibration_error"]), float(metrics["calibration"]["by_chance"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise CorpusError(Errors.ZT410.format(path=path)) from error
     return dict(metrics)
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Read and check the meta.json of a pipeline.
+
+    folder (Path): The folder of the pipeline.
+    RETURNS (dict[str, Any]): Its content.
+    RAISES (UnreadableFileError): If it is no JSON object, or its pipeline or labels are not lists of names.
+    """
+    path = folder / "meta.json"
+    with reading(path):
+        meta = require_type("the file", parse_json(path.read_bytes()), dict)
+        names = [require_type("pipeline", meta.get("pipeline", []), list)]
+        names += [
+            require_type(f"labels.{name}", labels, list)
+            for name, labels in require_type("labels", meta.get("labels", {}), dict).items()
+        ]
+        require(all(isinstance(name, str) for found in names for name in found), "names", "other values", "strings")
+        return meta
 
 
 def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Mapping[str, Any] | None = None) -> str:
@@ -110,7 +129,7 @@ def described_meta(meta: Mapping[str, Any], details: CardDetails) -> dict[str, A
 
 def write_card_into(folder: Path, details: CardDetails, metrics: Mapping[str, Any] | None = None) -> None:
     """Write a model card (README.md) to the folder of a pipeline, and add the details to its meta.json."""
-    meta = parse_json((folder / "meta.json").read_bytes())
+    meta = read_meta(folder)
     (folder / "README.md").write_text(render_model_card(meta, details, metrics), encoding="utf-8")
     text = json.dumps(described_meta(meta, details), ensure_ascii=False, indent=2)
     (folder / "meta.json").write_text(text, encoding="utf-8")

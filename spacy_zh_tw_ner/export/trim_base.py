@@ -24,6 +24,7 @@ OTHERS = {
     "meta.json": "It is a pipeline. Set `trim = true` in the [components.transformer.model] block of its config.",
 }
 LICENCES = ("LICEN[CS]E*", "NOTICE*", "COPYING*")
+MAX_LICENCE = 2**20  # bytes
 
 
 class Trimmed(NamedTuple):
@@ -61,7 +62,8 @@ def write_trimmed(name: str, folder: Path, *, revision: str | None = None, chara
     tokenizer.save_pretrained(folder)
     for pattern in LICENCES if Path(name).is_dir() else ():
         for path in Path(name).glob(pattern):
-            shutil.copyfile(path, folder / path.name)
+            if path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
+                shutil.copyfile(path, folder / path.name)
     after = sum(parameter.numel() for parameter in model.parameters())
     return Trimmed((n_rows, len(kept)), (before, after))
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,9 @@ BATCH_CHARACTERS = 32_768  # characters after which `pipe` ends a batch
 # Environment variables that torch.load reads. This package sets only the first one, and only if none is set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
-GAZETTEER, RECOGNIZERS = "zh_tw_gazetteer", ("zh_tw_crf_ner", "zh_tw_crf_ensemble", "zh_tw_crf_spans")
+GAZETTEER, NORMALIZER = "zh_tw_gazetteer", "zh_tw_normalizer"
+RECOGNIZERS = ("zh_tw_crf_ner", "zh_tw_crf_ensemble", "zh_tw_crf_spans")
+SET_ENTITIES = (*RECOGNIZERS, "zh_tw_pii", "ner", "entity_ruler")
 SECTIONS = ("nlp", "training", "initialize")  # config sections of which spaCy requires every setting
 
 
@@ -90,9 +93,10 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return create_optimizer(self.config)
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a component as spaCy does; warn if it is a gazetteer that a recognizer before it cannot use."""
+        """Add a component as spaCy does; warn if a recognizer runs before a gazetteer, or after a normalizer."""
+        before = {*self.component_names}
         component = super().add_pipe(*args, **kwargs)
-        _warn_of_order(self)
+        _warn_of_order(self, next(name for name in self.component_names if name not in before))
         return component
 
     def create_pipe(self, factory_name: str, *args: Any, **kwargs: Any) -> Any:
@@ -179,15 +183,25 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             yield from process(batch)
 
 
-def _warn_of_order(nlp: Language) -> None:
-    """Warn if the last component is a gazetteer, and a recognizer before it thus cannot use the gazetteer's words."""
+def _warn_of_order(nlp: Language, added: str) -> None:
+    """Warn if a new component has no effect at its place, or takes the effect of another one.
+
+    A recognizer cannot use the words of a gazetteer that runs after it, and entities that are set after a normalizer
+    get no normal form.
+
+    nlp (Language): The pipeline.
+    added (str): Name of the component that was added last.
+    """
     factories = [(name, nlp.get_pipe_meta(name).factory) for name in nlp.component_names]
-    if not factories or factories[-1][1] != GAZETTEER:
-        return
-    gazetteer = factories[-1][0]
-    before = [name for name, factory in factories if factory in RECOGNIZERS]
-    if before and not nlp.get_pipe_config(gazetteer).get("override"):
-        warnings.warn(Warnings.ZT942.format(gazetteer=gazetteer, recognizer=before[0]), stacklevel=3)
+    for (first, kind), (second, other) in combinations(factories, 2):
+        if added not in (first, second):
+            continue
+        if kind in RECOGNIZERS and other == GAZETTEER and not nlp.get_pipe_config(second).get("override"):
+            warnings.warn(Warnings.ZT942.format(gazetteer=second, recognizer=first), stacklevel=3)
+            return
+        if kind == NORMALIZER and other in SET_ENTITIES:
+            warnings.warn(Warnings.ZT836.format(normalizer=first, other=second), stacklevel=3)
+            return
 
 
 def _guard(component: Any) -> Any:

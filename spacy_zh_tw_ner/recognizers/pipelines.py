@@ -39,6 +39,20 @@ def pipeline_folder(name: str) -> Path:
     return Path(name)
 
 
+def data_folder(name: str) -> Path:
+    """Return the folder that holds `config.cfg` and `meta.json` of a pipeline. In a package, it is a subfolder.
+
+    name (str): Name of an installed package, or a folder.
+    RAISES (ZhTwNerError): If the folder or package does not exist, or holds no pipeline.
+    """
+    folder = pipeline_folder(name)
+    found = [folder, *sorted(path.parent for path in folder.glob("*/config.cfg"))]
+    data = next((place for place in found if (place / "config.cfg").is_file()), None)
+    if data is None:
+        raise PipelineError(Errors.ZT531.format(name=name))
+    return data
+
+
 def pipeline_places(*names: str) -> list[Path]:
     """Return the folders of pipelines, so that callers can check that no output overwrites them.
 

@@ -59,6 +59,8 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
     check_key (Callable): Dependency that checks the API key, see `key_checker`.
     RETURNS (APIRouter): The routes.
     """
+    # One thread at a time masks: several would share the GIL with the event loop, and delay the probes.
+    masking = asyncio.Semaphore(1)
     router = APIRouter(
         prefix="/v1",
         tags=["entities"],
@@ -119,7 +121,8 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         asked = await receive(request, MaskRequest, settings)
         masker = make_masker(asked)
         pipeline, texts, found = await find_all(request, asked, engine, settings)
-        content = await asyncio.to_thread(mask_texts, masker, texts, found, asked, pipeline)
+        async with masking:
+            content = await asyncio.to_thread(mask_texts, masker, texts, found, asked, pipeline)
         return Response(content, media_type=JSON)
 
     @router.get("/service", summary="Pipelines, labels and limits", response_model=Service)

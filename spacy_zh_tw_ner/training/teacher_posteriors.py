@@ -226,6 +226,8 @@ def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
     foreign = [name for name in names if name != MANIFEST and not CHUNK_NAME.fullmatch(name)]
     if foreign or (names and MANIFEST not in names):
         raise OutputError(Errors.ZT671.format(path=folder, seen=f"it holds {(foreign or names)[0]}"))
+    if names and _is_foreign(folder / MANIFEST):
+        raise OutputError(Errors.ZT671.format(path=folder, seen=f"its {MANIFEST} is not that of a pass"))
     if names and not force:
         ours, theirs = asdict(wanted), asdict(_read_manifest(folder / MANIFEST))
         differing = [key for key in ours if key != "n_chunks" and ours[key] != theirs[key]]
@@ -237,6 +239,13 @@ def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
     for name in names:
         (folder / name).unlink()
     _write_manifest(folder, wanted)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file has the name of a manifest, but was written by another program."""
+    with path.open("rb") as file:
+        start = file.read(2**16)
+    return start.strip() not in (b"", b"{}") and MADE_BY.encode() not in start
 
 
 def _chunk_path(folder: Path, chunk: int) -> Path:

@@ -10,7 +10,6 @@ if there is none. An offloaded weight is on the `meta` device while its layer do
 
 import os
 import shutil
-import tempfile
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ..atomic_writes import open_scratch_folder, remove_scratch_folder
 from ..errors import Errors, OutputError, SettingError
 from .base_model import Base, layers_path
 from .lora import is_adapter
@@ -34,15 +34,15 @@ SHARE = 0.8
 class OffloadedWeights(ChainMap[str, torch.Tensor]):
     """Values of offloaded weights by name: some in main memory, others in a temporary file.
 
-    The file is removed when this object is freed. Offloaded weights never change, so `copy.deepcopy` of a model copies
-    neither these values nor the file.
+    The file is removed when this object is freed or, if the process is killed, by the next process that needs such a
+    file. Offloaded weights never change, so `copy.deepcopy` of a model copies neither these values nor the file.
     """
 
     def __init__(self, in_memory: Weights, on_disk: Weights) -> None:
         super().__init__(in_memory)
         if on_disk:
-            folder = Path(tempfile.mkdtemp(prefix="zh-tw-ner-weights-"))
-            finalize(self, _remove, folder, os.getpid())
+            folder, handle = open_scratch_folder("zh-tw-ner-weights-")
+            finalize(self, _remove, folder, handle, os.getpid())
             _require_space(folder, sum(tensor.nbytes for tensor in on_disk.values()))
             save_file(on_disk, folder / "weights.safetensors")
             self.maps.append(StoredTensors(folder / "weights.safetensors"))  # type: ignore[arg-type]
@@ -190,10 +190,11 @@ def _require_space(folder: Path, size: int) -> None:
         raise OutputError(Errors.ZT292.format(size=size / 2**30, free=free / 2**30, folder=folder.parent))
 
 
-def _remove(folder: Path, process: int) -> None:
+def _remove(folder: Path, handle: int, process: int) -> None:
     """Remove a temporary folder, unless this is a forked process, whose parent still uses the folder.
 
+    handle (int): File descriptor of the lock on the folder.
     process (int): Id of the process that created the folder.
     """
     if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_scratch_folder(folder, handle)

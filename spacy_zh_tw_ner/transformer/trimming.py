@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ..errors import BaseModelError, Errors
+from ..untrusted import reading
 from .base_model import NUMBERED_FROM_PADDING, Base, has_classifier
 from .kept_characters import MaskT
 from .settings import LOOKUP, LOOKUP_OF_0_1
@@ -45,9 +46,10 @@ def trim_vocabulary(
     RAISES (BaseModelError): If the tokenizer cannot be trimmed.
     """
     wanted = _characters(characters)
-    split = _split_by_lookup(tokenizer, config, wanted)
-    kept = _find_kept(tokenizer, config, split, keeps_all=characters is None)
-    trimmed = trim_tokenizer(tokenizer, kept, characters)
+    with reading(f"The tokenizer of {tokenizer.name_or_path}"):  # its files may have any ids
+        split = _split_by_lookup(tokenizer, config, wanted)
+        kept = _find_kept(tokenizer, config, split, keeps_all=characters is None)
+        trimmed = trim_tokenizer(tokenizer, kept, characters)
     new_ids = {old: new for new, old in enumerate(kept.tolist())}
     named = {piece: new_ids[old] for piece, old in tokenizer.get_vocab().items() if old in new_ids}
     if trimmed.get_vocab() != named:
@@ -62,8 +64,9 @@ def trim_vocabulary(
 
 def count_kept(tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig") -> int:
     """Return the number of wordpieces that `trim_vocabulary` would keep if it kept all characters."""
-    split = _split_by_lookup(tokenizer, config, _characters(None))
-    return len(_find_kept(tokenizer, config, split, keeps_all=True))
+    with reading(f"The tokenizer of {tokenizer.name_or_path}"):
+        split = _split_by_lookup(tokenizer, config, _characters(None))
+        return len(_find_kept(tokenizer, config, split, keeps_all=True))
 
 
 def trim_embeddings(model: Base, kept: IdsT) -> None:
@@ -152,7 +155,8 @@ def _find_kept(
     special += [table.pad_id, table.unknown_id, *ids_around(backend["post_processor"])]
     special += chain.from_iterable(special_ids(config).values())
     if config.model_type in NUMBERED_FROM_PADDING:
-        special += range(config.pad_token_id + 1)  # positions are numbered from the id of the padding
+        # Positions are numbered from the id of the padding, which a damaged config may set to any number.
+        special += range(min(config.pad_token_id or 0, len(tokenizer)) + 1)
     kept = {*special, *(id_ for characters in split.values() for ids in characters for id_ in ids)}
     model = backend["model"]
     if model["type"] == "Unigram":

@@ -7,7 +7,7 @@ import pytest
 
 from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import NAME, Journal
-from spacy_zh_tw_ner.errors import UnreadableFileError
+from spacy_zh_tw_ner.errors import OutputError, UnreadableFileError
 
 GOOD = {"chunk": 0, "records": 1, "characters": 1, "entities": 0, "rejected": 0, "tokens": 1}
 
@@ -47,3 +47,16 @@ def test_a_valid_line_is_read(job: AnnotationJob) -> None:
     job.part_rejects(0).touch()
     with Journal(job, {"a": 1}) as journal:
         assert journal.total().records == 1
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_files_of_the_user_are_not_taken_for_those_of_a_job(anew: bool, job: AnnotationJob) -> None:
+    job.folder.mkdir()
+    (job.folder / "20240101.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"ZT671.*20240101\.txt"):
+        Journal(job, {"a": 1}, anew=anew)
+    (job.folder / "20240101.txt").unlink()
+    (job.folder / NAME).write_text('{"mine": 1}\n')
+    with pytest.raises(UnreadableFileError, match="the settings of a job"):
+        Journal(job, {"a": 1}, anew=anew)
+    assert (job.folder / NAME).read_text() == '{"mine": 1}\n'

@@ -17,6 +17,7 @@ from spacy_zh_tw_ner.annotation.job import AnnotationJob, FileMasking
 from spacy_zh_tw_ner.annotation.unmask import unmask_file
 from spacy_zh_tw_ner.errors import CorpusError, OutputError, UnreadableFileError, UsageError
 from spacy_zh_tw_ner.masking import MaskingPolicy
+from spacy_zh_tw_ner.masking.maps import digest_of
 
 from .helpers import MakeJob, json_lines, rows_of, run_here
 
@@ -218,3 +219,54 @@ def test_unsuitable_outputs_of_mask_are_an_error(make_job: MakeJob, tiny_texts: 
         with pytest.raises((UsageError, OutputError), match=kind):
             annotate(AnnotationJob(job.source, job.target, job.pipeline, masking=masking), progress=False)
     assert json.loads(job.source.read_text(encoding="utf-8").splitlines()[0])["id"] == 0
+
+
+def write_map(path: Path, text: str, originals: list[Any]) -> Path:
+    header, line = {"format": "zh-tw-ner mask map", "version": 1}, {"sha256": digest_of(text), "originals": originals}
+    path.write_text(f"{json.dumps(header)}\n{json.dumps(line)}\n")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".parquet"])
+def test_unmasking_a_lone_surrogate_into_utf_8_is_an_error(suffix: str, tmp_path: Path) -> None:
+    source = tmp_path / f"in{suffix}"
+    if suffix == ".txt":
+        source.write_text("好\n", encoding="utf-8")
+    else:
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow_table({"text": ["好"]}), source)
+    with pytest.raises(CorpusError, match=r"ZT878.*line 1"):
+        unmask_file(source, tmp_path / f"out{suffix}", write_map(tmp_path / "map", "好", [[0, 1, "\ud800"]]))
+    assert not (tmp_path / f"out{suffix}").exists()
+
+
+def pyarrow_table(columns: dict[str, list[Any]], names: list[str] | None = None) -> Any:
+    import pyarrow as pa
+
+    return pa.table([*columns.values()], names=names or [*columns])
+
+
+@pytest.mark.parametrize(
+    ("columns", "names", "message"),
+    [
+        ({"text": [1]}, None, "no column 'text' of strings"),
+        ({"text": [["a"]]}, None, "no column 'text' of strings"),
+        ({"other": ["a"]}, None, "no column 'text' of strings"),
+        ({"text": ["a"], "b": ["a"]}, ["text", "text"], "two columns of the same name"),
+    ],
+)
+def test_unmasking_other_columns_is_an_error(
+    columns: dict[str, list[Any]], names: list[str] | None, message: str, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow_table(columns, names), tmp_path / "in.parquet")
+    with pytest.raises(CorpusError, match=f"ZT880.*{message}"):
+        unmask_file(tmp_path / "in.parquet", tmp_path / "out.parquet", write_map(tmp_path / "map", "a", []))
+
+
+def test_unmasking_damaged_parquet_is_an_error(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow_table({"text": ["好"] * 9}), tmp_path / "in.parquet")
+    data = (tmp_path / "in.parquet").read_bytes()
+    (tmp_path / "in.parquet").write_bytes(data[:4] + b"\xff" * 40 + data[44:])
+    with pytest.raises(UnreadableFileError, match="ZT523"):
+        unmask_file(tmp_path / "in.parquet", tmp_path / "out.parquet", write_map(tmp_path / "map", "好", []))

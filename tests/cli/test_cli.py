@@ -235,7 +235,7 @@ def test_evaluate_compares_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(("--seqeval",), "[ZT402]"), (("--figure", "out.png"), "[ZT403]"), (("--matrix", "out.pdf"), "[ZT404]")],
+    [(("--seqeval",), "[ZT402]"), (("--figure", "out.png"), "[ZT403]")],
 )
 def test_evaluate_reports_missing_packages_before_it_loads_anything(
     arguments: tuple[str, ...], code: str, monkeypatch: pytest.MonkeyPatch
@@ -243,6 +243,10 @@ def test_evaluate_reports_missing_packages_before_it_loads_anything(
     for name in ("report.has_seqeval", "figures.has_resvg"):
         monkeypatch.setattr(f"spacy_zh_tw_ner.evaluation.{name}", lambda: False)
     assert code in fails("evaluate", "nowhere", "nowhere.spacy", *arguments)
+
+
+def test_another_format_of_pictures_is_a_wrong_command_line() -> None:
+    assert "[ZT404]" in misused("evaluate", "nowhere", "nowhere.spacy", "--matrix", "out.pdf")
 
 
 def test_evaluate_agrees_with_spacy(tiny_pipeline: Path, tiny_corpus: Path, tiny_nlp: Language, tmp_path: Path) -> None:

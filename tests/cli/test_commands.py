@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner import __version__
 from spacy_zh_tw_ner.cli import main
-from spacy_zh_tw_ner.cli.main import App
+from spacy_zh_tw_ner.cli.main import App, describe
 from spacy_zh_tw_ner.cli.terminal import msg
 from spacy_zh_tw_ner.errors import CorpusError, Errors, UsageError
 from spacy_zh_tw_ner.extras import install_hint
@@ -216,3 +216,16 @@ def test_a_command_keeps_its_signature_for_python() -> None:
     from spacy_zh_tw_ner.cli import try_cli
 
     assert list(inspect.signature(try_cli).parameters) == ["pipeline", "text", "output"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, command in COMMANDS.items() if "resume" in (p.name for p in command.params)]
+)
+def test_an_interrupted_command_names_how_it_continues(name: str) -> None:
+    assert "--resume" in describe(KeyboardInterrupt(), name)
+
+
+@pytest.mark.parametrize("option", ["--gold-share", "--weight", "--temperature"])
+@pytest.mark.parametrize("value", ["nan", "-1"])
+def test_settings_of_distill_are_checked_before_anything_is_read(option: str, value: str) -> None:
+    assert f"[ZT112] {option}=" in misused("distill", "nowhere", "nowhere.txt", "out", option, value)

@@ -65,3 +65,15 @@ def test_only_the_map_contains_original_texts(
     assert [text for text in texts if any(surface in text for surface in ("蔡英文", "臺北市", "台積電"))] == []
     lines = [line for line in (tmp_path / "map").read_text(encoding="utf-8").splitlines() if "originals" in line]
     assert len(lines) == 1
+
+
+def test_outputs_never_replace_the_policy_or_the_key(source: Path, tmp_path: Path) -> None:
+    policy, key = tmp_path / "policy.toml", tmp_path / "key.txt"
+    policy.write_text('default = "replace"\n', encoding="utf-8")
+    key.write_text("0123456789abcdef", encoding="utf-8")
+    key.chmod(0o600)
+    options = ("--policy", policy, "--key-file", key, "--force")
+    for out, map in (("out.txt", policy), ("out.txt", key), ("key.txt", "map")):
+        assert "[ZT673]" in fails("mask", source, tmp_path / out, "--map", tmp_path / map, *options)
+    assert policy.read_text() == 'default = "replace"\n'
+    assert key.read_text() == "0123456789abcdef"

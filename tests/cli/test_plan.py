@@ -209,3 +209,12 @@ def test_a_negative_number_of_steps_is_an_error(tiny_corpus: Path, tmp_path: Pat
     result = run("train", "bilstm", "-o", tmp_path / "out", *options, "--training.max_steps=-1")
     assert result.exit_code == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_init_config_never_writes_into_its_source(tiny_pipeline: Path) -> None:
+    before = (tiny_pipeline / "config.cfg").read_bytes()
+    for name in ("config.cfg", "new.cfg"):
+        said = fails("init-config", tiny_pipeline / name, "--source", tiny_pipeline, "--force")
+        assert "[ZT673]" in said
+    assert (tiny_pipeline / "config.cfg").read_bytes() == before
+    assert not (tiny_pipeline / "new.cfg").exists()

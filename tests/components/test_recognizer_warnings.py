@@ -25,6 +25,28 @@ def test_gazetteer_after_the_recognizer_warns(nlp: Language) -> None:
         other.add_pipe("zh_tw_gazetteer")
 
 
+def test_order_is_checked_wherever_a_component_is_added() -> None:
+    nlp = build()
+    nlp.add_pipe("doc_cleaner")
+    with pytest.warns(UserWarning, match=r"\[ZT942\] .*runs after .ner"):
+        nlp.add_pipe("zh_tw_gazetteer", before="doc_cleaner")
+    late = spacy.blank("zh_tw")
+    late.add_pipe("zh_tw_gazetteer")
+    with pytest.warns(UserWarning, match=r"\[ZT942\] .*runs after .first"):
+        late.add_pipe("zh_tw_crf_ner", name="first", config={"model": model_of(BILSTM)}, first=True)
+
+
+@pytest.mark.parametrize("factory", ["zh_tw_pii", "ner", "entity_ruler"])
+def test_entities_after_the_normalizer_warn(factory: str) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("zh_tw_normalizer")
+    with pytest.warns(UserWarning, match=rf"\[ZT836\] .*runs before '{factory}'.*after=\"{factory}\""):
+        nlp.add_pipe(factory)
+    right = spacy.blank("zh_tw")
+    right.add_pipe(factory)
+    right.add_pipe("zh_tw_normalizer")
+
+
 def test_gazetteer_before_the_recognizer_does_not_warn() -> None:
     for config, place in (({}, {"before": "ner"}), ({}, {"first": True}), ({"override": True}, {})):
         build().add_pipe("zh_tw_gazetteer", config=config, **place)

@@ -24,6 +24,8 @@ CASES = {
     "▁ B-P|林 I-P|小 I-P|在 O": ("林小在", [("林小", "P")]),
     "在 O|▁ O|林 B-P": ("在 林", [("林", "P")]),
     "▁Steve B-P|n I-P": ("Steven", [("Steven", "P")]),
+    "in O|ĠNew B-P|ĠYo I-P|rk I-P": ("in New York", [("New York", "P")]),
+    "new</w> B-P|yo I-P|rk</w> I-P|在</w> O": ("new york在", [("new york", "P")]),
     "科0 O|技1 O|全0 B-P|方1 I-P|位2 I-P": ("科技全方位", [("全方位", "P")]),
     "20 B-P|21 I-P|年0 O": ("22年", [("22", "P")]),
     "❤️0 O|林0 B-P|小1 I-P": ("❤️林小", [("林小", "P")]),
@@ -45,7 +47,7 @@ def test_markers_are_removed_and_reported(rows: str, form: str, tmp_path: Path) 
     done = converted(tmp_path, {"a.jsonl" if form == "hf" else "a.bio": content})
     assert done.docs == [CASES[rows]]
     assert len(done.messages) == 1
-    assert "tokenizer markers were removed from the text" in done.messages[0]
+    assert "tokenizer markers are not text and are removed" in done.messages[0]
 
 
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])
@@ -55,6 +57,11 @@ def test_a_sentence_with_unknown_tokens_is_rejected(sign: str, tmp_path: Path) -
         converted(tmp_path / "1", {"a.bio": f"{bad}\n{good}"})
     done = converted(tmp_path / "2", {"a.bio": f"{bad}\n{good}"}, max_rejects=1)
     assert (done.docs, done.rejected) == ([("在林", [("林", "P")])], 1)
+
+
+def test_bytes_of_characters_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"\[ZT208\].*parts of characters"):
+        converted(tmp_path, {"a.bio": "ĠNew B-P\næŀĹ I-P\n"})
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_meta_is_extended_by_licence_and_sources() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"micro": 1}', json.dumps({**METRICS, "micro": {"p": 1}}), "[" * 200 + "]" * 200]
+    "content",
+    ["", "[]", "{}", '{"micro": 1}', json.dumps({**METRICS, "micro": {"p": 1}}), "[" * 200 + "]" * 200]
+    + [json.dumps({**METRICS, "micro": {**SCORES, "gold": float(value)}}) for value in ("inf", "nan")],
 )
 def test_reading_other_files_as_metrics_raises(content: str, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(content, encoding="utf-8")
@@ -95,3 +97,17 @@ def test_licences_of_parts_go_into_the_copy_where_spacy_package_finds_them(tiny_
     assert "needs a folder as OUT" in misused("model-card", tiny_pipeline, tmp_path / "card.md", *options)
     assert "[ZT676]" in fails("model-card", tiny_pipeline, tmp_path / "new", "--license-file", tmp_path / "nowhere")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("meta", ["[]", '{"labels": []}', '{"labels": {"ner": [1]}}', '{"pipeline": 3}', "{"])
+def test_a_damaged_pipeline_is_an_error(meta: str, tmp_path: Path) -> None:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "config.cfg").touch()
+    (tmp_path / "damaged" / "meta.json").write_text(meta)
+    for output in ("card.md", "copy"):
+        assert "meta.json" in fails("model-card", tmp_path / "damaged", tmp_path / output)
+        assert not (tmp_path / output).exists()
+
+
+def test_a_package_without_a_pipeline_is_an_error(tmp_path: Path) -> None:
+    assert "[ZT531]" in fails("model-card", "numpy", tmp_path / "card.md")

@@ -1,6 +1,7 @@
 """Trimmed base models on disk: equal to the whole ones, in their precision, with their head and licence."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,13 @@ def test_a_trimmed_setting_keeps_the_wordpieces_of_a_classifier(base: Path) -> N
         found.append([[(ent.start, ent.end, ent._.score) for ent in doc.ents] for doc in nlp.pipe(TEXTS)])
     assert sum(map(len, found[0])) > 10
     assert found[0] == found[1]
+
+
+def test_only_files_are_copied_as_licences(base: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(base, source)
+    (source / "LICENSES").mkdir()
+    (source / "NOTICE.txt").write_bytes(b"a" * (2**20 + 1))
+    (tmp_path / "out").mkdir()
+    write_trimmed(str(source), tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").glob("[LN]*")) == ["LICENSE"]

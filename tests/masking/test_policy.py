@@ -67,7 +67,11 @@ def test_labels_that_a_policy_leaves_out_have_the_default_action() -> None:
         ("custom_labels = [1]", "ZT873.*a list of labels"),
         ("labels = 3", "ZT873.*a table of strings"),
         ("labels = {", "ZT870.*Write it as TOML"),
-        ("a = " + "[" * 100_000, "ZT870"),
+        ("a = " + "[" * 100_000, "ZT870.*nested more than 8 levels deep"),
+        ("[labels]\n" + ".".join("a" * 3_000) + ' = "keep"', "ZT870.*nested more than 8 levels deep"),
+        ("[labels]\n" + ".".join("a" * 500_000) + ' = "keep"', "ZT870.*nested more than 8 levels deep"),
+        ("[" + ".".join("a" * 60) + "]\nb = 1", "ZT870.*nested more than 8 levels deep"),
+        ("[labels]\nx = " + "{a = " * 20 + "1" + "}" * 20, "ZT870.*nested more than 8 levels deep"),
         ("#" * 2**20 + "a", "ZT870.*longer than 1,048,576 bytes"),
     ],
 )

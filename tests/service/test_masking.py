@@ -1,9 +1,13 @@
 """`/v1/mask`: masked texts, offsets of replacements, and invalid requests."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
+from spacy_zh_tw_ner.service import routes
 
 from .conftest import Running
 
@@ -56,3 +60,21 @@ def test_one_key_gives_the_same_pseudonyms_in_every_request(service: Running) ->
 )
 def test_invalid_masking_requests_are_refused(service: Running, body: dict[str, Any], code: str) -> None:
     assert mask(service, 422, text=TEXT, **body)["error"]["code"] == code
+
+
+def test_one_thread_masks_at_a_time(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+    running = 0
+
+    def slow(*arguments: Any) -> bytes:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        time.sleep(0.05)
+        running -= 1
+        return b"{}"
+
+    monkeypatch.setattr(routes, "mask_texts", slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: mask(service, text=TEXT), range(4)))
+    assert at_once == [1] * 4

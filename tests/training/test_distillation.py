@@ -356,3 +356,17 @@ def test_a_gold_corpus_without_examples_is_an_error(tiny_nlp: Language, texts: P
     run_pass(tiny_nlp, texts, tmp_path / "teacher")
     with pytest.raises(CorpusError, match="ZT287"):
         list(DistillCorpus(tmp_path / "teacher", gold=lambda nlp: iter(()), gold_share=0.2)(tiny_nlp))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_files_of_another_program_are_never_removed(
+    force: bool, tiny_nlp: Language, texts: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "teacher"
+    folder.mkdir()
+    mine = {"manifest.json": b'{"name": "my app"}', "00001.safetensors": b"weights"}
+    for name, content in mine.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises(OutputError, match=r"ZT671.*manifest\.json is not that of a pass"):
+        run_pass(tiny_nlp, texts, folder, force=force)
+    assert files_of(folder) == mine

@@ -269,3 +269,10 @@ def test_a_damaged_note_is_refused(note: Any) -> None:
 
 def wordpieces_only(settings: dict[str, Any]) -> Any:
     return type("Tokenizer", (), {"init_kwargs": settings})
+
+
+def test_any_padding_id_of_a_config_is_harmless(base: Path) -> None:
+    tokenizer, config = read_tokenizer(str(base), None), read_config(str(base), None)
+    kept = trim_vocabulary(tokenizer, config)[1]
+    config.pad_token_id = 10**12  # the ids up to this one would fill any memory
+    assert set(kept.tolist()) <= set(trim_vocabulary(tokenizer, config)[1].tolist())

@@ -24,7 +24,7 @@ from .json_spans import SPAN_FIELDS, read_cluener, read_doccano, read_spacy_json
 from .label_studio import is_minimal, is_unlabelled_task, read_label_studio
 from .markup import HEADER, read_markup
 
-N_LINES, N_OBJECTS = 200, 2_000  # lines, and objects or rows, read to detect a format
+N_LINES, N_OBJECTS = 200, 2_000  # lines, and objects or rows, kept to detect a format
 HEAD = 1 << 22  # bytes read to detect a format
 MARKDOWN = (".md", ".markdown")
 
@@ -100,11 +100,11 @@ def _is_spacy(path: Path) -> bool:
     file = spacy_files(path)[0]
     if not file.is_file():
         return False
-    with file.open("rb") as opened:
-        try:
+    try:
+        with file.open("rb") as opened:
             beginning = zlib.decompressobj().decompress(opened.read(1024), 64)
-        except zlib.error:
-            return False
+    except zlib.error:
+        return False
     return re.match(rb"[\x80-\x8f]\xa7version", beginning) is not None
 
 
@@ -116,16 +116,15 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
         if not first.startswith("{"):
             head.not_json = "its lines are not JSON objects" if first else ""
             return head
-    n_bytes = 0.0
-
-    def advance(n: float) -> None:
-        nonlocal n_bytes
-        n_bytes += n
-
+    n_bytes, found = [0.0], False
     try:
-        for _, data in islice(open_rows(path, advance).objects, N_OBJECTS):
-            head.objects.append(data)
-            if n_bytes > HEAD:
+        rows = open_rows(path, lambda n: n_bytes.append(n_bytes.pop() + n)).objects
+        for number, (_, data) in enumerate(rows, start=1):
+            is_enough, shows_format = number >= N_OBJECTS or n_bytes[0] > HEAD, not _is_bare(data, fields)
+            if shows_format or not is_enough:
+                head.objects.append(data)
+            found |= shows_format
+            if is_enough and found:  # texts without annotation may come first
                 break
     except CorpusError as error:
         # The reader of the format reports errors after the first object.
@@ -272,11 +271,12 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
     try:
         if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):
             return _are_tokens_alone(path)
-        n_objects = 0
-        for n_objects, (_, data) in enumerate(open_rows(path, fields=fields).objects, start=1):  # noqa: B007
+        is_empty = True
+        for _, data in open_rows(path, fields=fields).objects:
             if _has_entities(data, fields):
                 return False
-        return n_objects > 0
+            is_empty = False
+        return not is_empty
     except (CorpusError, OSError):
         return False
 

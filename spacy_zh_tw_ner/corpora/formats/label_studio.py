@@ -45,7 +45,8 @@ def is_unlabelled_task(data: dict[str, Any]) -> bool:
 def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
     for key in ("annotations", "completions"):
         if isinstance(data.get(key), list):
-            return [annotation for annotation in data[key] if not annotation.get("was_cancelled")]
+            objects = [annotation for annotation in data[key] if isinstance(annotation, dict)]
+            return [annotation for annotation in objects or data[key] if not annotation.get("was_cancelled")]
     return []
 
 

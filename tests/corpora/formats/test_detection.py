@@ -6,6 +6,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
+from spacy_zh_tw_ner.corpora.formats import detection
 from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format, is_unlabelled_file
 from spacy_zh_tw_ner.corpora.records import FieldNames
 from spacy_zh_tw_ner.errors import CorpusError
@@ -205,3 +206,13 @@ def test_damaged_files_and_other_formats_are_not_unlabelled(content: str, tmp_pa
     path = tmp_path / "test.txt"
     path.write_text(content, encoding="utf-8")
     assert not is_unlabelled_file(path, FieldNames())
+
+
+@pytest.mark.parametrize("spans", [{"spans": [{"start": 0, "end": 2, "label": "GPE"}]}, {"label": [[0, 2, "GPE"]]}])
+def test_texts_without_annotation_before_the_sample_ends_do_not_decide(
+    spans: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detection, "N_OBJECTS", 3)
+    rows = [{"text": "好。"}] * 9 + [{"text": "臺北好", **spans}]
+    done = converted(tmp_path, {"a.jsonl": lines(*rows)})
+    assert done.docs == [("好。", [])] * 9 + [("臺北好", [("臺北", "GPE")])]

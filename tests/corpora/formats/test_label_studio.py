@@ -243,3 +243,11 @@ def test_an_object_that_is_not_a_task_is_an_error_with_its_line(broken: dict[str
     with pytest.raises(CorpusError) as caught:
         list(read_label_studio(path))
     assert str(caught.value).startswith(f"[ZT201] {path}:3 cannot be used: not a Label Studio object")
+
+
+@pytest.mark.parametrize("damaged", [None, 3, "x", []])
+def test_an_annotation_that_is_no_object_costs_no_other(damaged: Any, tmp_path: Path) -> None:
+    found = task([region(5, 8, "GPE", "臺北市")])
+    found["annotations"].insert(0, damaged)
+    (record,) = read(tmp_path, found)
+    assert record.entities == [Entity(4, 7, "GPE")]
