@@ -68,7 +68,6 @@ def convert_cli(
     spans: str = typer.Option(
         "",
         "--spans",
-        metavar="KEY",
         help="Keep entities of different labels that overlap: write all entities to doc.spans[KEY], such as sc, for "
         "zh_tw_crf_spans, and the longest ones to doc.ents. By default, overlapping entities are rejected.",
     ),

@@ -48,7 +48,7 @@ def distill_cli(
     from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
 
     require_resume_or_force(resume, force)
-    require_weights(weight, gold_share, names=("--weight", "--gold-share"))
+    require_weights(weight, gold_share, names=("--weight", "--gold-share"), error=UsageError)
     if not 0.1 <= temperature <= 100.0:
         raise UsageError(Errors.ZT112.format(name="--temperature", value=temperature, remedy="Give 0.1 to 100."))
     whole, folder = read_overridden(config, context.args).interpolate(), output / TEACHER

@@ -40,7 +40,6 @@ def evaluate_cli(
     spans: str | None = typer.Option(
         None,
         "--spans",
-        metavar="KEY",
         help="Score doc.spans[KEY], whose entities may overlap, instead of doc.ents. It is the default for a pipeline "
         "whose only recognizer is zh_tw_crf_spans.",
     ),

@@ -42,7 +42,6 @@ def export_cli(
     spans: str = typer.Option(
         "",
         "--spans",
-        metavar="KEY",
         help="Export doc.spans[KEY] instead of doc.ents. Its entities may overlap; bio, bioes and hf cannot hold that.",
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),

@@ -23,7 +23,7 @@ def validate_cli(
     ),
     output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the report."),
     spans: str = typer.Option(
-        "", "--spans", metavar="KEY", help="Check the entities of doc.spans[KEY], which may overlap, not doc.ents."
+        "", "--spans", help="Check the entities of doc.spans[KEY], which may overlap, not doc.ents."
     ),
     page: Path | None = typer.Option(
         None, "--page", help="HTML page with the readings that differ side by side; only with --agreement."

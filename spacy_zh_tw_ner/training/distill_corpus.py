@@ -96,20 +96,25 @@ class DistillCorpus:
 
 
 def require_weights(
-    weight: float, gold_share: float | None, *, names: tuple[str, str] = ("weight", "gold_share")
+    weight: float,
+    gold_share: float | None,
+    *,
+    names: tuple[str, str] = ("weight", "gold_share"),
+    error: type[SettingError] | type[UsageError] = SettingError,
 ) -> None:
     """Check the settings that weigh annotated examples and predictions of the teacher.
 
     weight (float): See `DistillCorpus`.
     gold_share (Optional[float]): See `DistillCorpus`.
     names (tuple[str, str]): Names of the two settings for the message.
-    RAISES (SettingError): If one of them is out of range.
+    error (type): The error to raise: a UsageError for options of a command.
+    RAISES (SettingError | UsageError): If one of them is out of range.
     """
     if not 0.0 < weight <= 1e3:
-        raise SettingError(Errors.ZT112.format(name=names[0], value=weight, remedy="Give more than 0, up to 1000."))
+        raise error(Errors.ZT112.format(name=names[0], value=weight, remedy="Give more than 0, up to 1000."))
     if gold_share is not None and not 0.0 <= gold_share < 1.0:
         remedy = "Give at least 0 and less than 1."
-        raise SettingError(Errors.ZT112.format(name=names[1], value=gold_share, remedy=remedy))
+        raise error(Errors.ZT112.format(name=names[1], value=gold_share, remedy=remedy))
 
 
 def create_distill_corpus_v1(
