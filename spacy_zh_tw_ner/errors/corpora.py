@@ -89,3 +89,6 @@ class CorpusErrors:
     ZT735 = (
         "{path}: no entity has a label of the map ({labels}). Compare the labels in [corpus] with those of the file."
     )
+
+    # Label Studio
+    ZT743 = "The labelling configuration cannot be used: {problem}. It should be like {example}."

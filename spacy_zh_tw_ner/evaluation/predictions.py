@@ -78,12 +78,19 @@ def compare(pairs: Iterable[tuple[Doc, Doc]]) -> list[ComparedDoc]:
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents of the same text.
     RETURNS (list[ComparedDoc]): One per pair, in order.
     """
-    compared = []
-    for gold, predicted in pairs:
-        annotated = _annotated_characters(gold)
-        found = (entity for entity in map(entity_of, predicted.ents) if annotated[entity.start : entity.end].all())
-        compared.append(ComparedDoc(gold.text, frozenset(map(entity_of, gold.ents)), frozenset(found)))
-    return compared
+    return [compare_with(gold, map(entity_of, predicted.ents)) for gold, predicted in pairs]
+
+
+def compare_with(gold: Doc, entities: Iterable[Entity]) -> ComparedDoc:
+    """Collect gold and predicted entities of a document.
+
+    gold (Doc): The gold document.
+    entities (Iterable[Entity]): Predicted entities with offsets in characters.
+    RETURNS (ComparedDoc): The entities that can be compared.
+    """
+    annotated = _annotated_characters(gold)
+    found = (entity for entity in entities if annotated[entity.start : entity.end].all())
+    return ComparedDoc(gold.text, frozenset(map(entity_of, gold.ents)), frozenset(found))
 
 
 def entity_of(ent: Span) -> Entity:
