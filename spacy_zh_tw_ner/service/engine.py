@@ -90,7 +90,7 @@ class Engine:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the engine refuses new texts."""
+        """Return whether the engine refuses new texts."""
         return self._closed
 
     def pipeline(self, name: str | None = None) -> ServedPipeline:

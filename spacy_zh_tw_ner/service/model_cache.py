@@ -171,6 +171,7 @@ def _free_memory() -> None:
     """
 
     def collect() -> None:
+        time.sleep(PAUSE)  # this is called before the attributes of the pipeline are deleted
         gc.unfreeze()
         _exclude_from_collection()
         return_freed_memory()

@@ -113,7 +113,7 @@ class Reloader:
         except Refusal as refusal:
             # 422 is the error of the newer version at a text, which was not sent by a client.
             if refusal.status != 422:
-                log.error("%s", refusal)
+                log.error("%s", str(refusal))  # a log record would keep the frames of the exception in memory
                 raise
             error: Exception = refusal
         except Exception as caught:  # spaCy may raise any exception for a damaged folder
