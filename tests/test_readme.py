@@ -200,7 +200,7 @@ def test_options_in_the_text_exist() -> None:
     }
     variables = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
     options |= {f"--vars.{name}" for name in variables} | {"--extra", "--no-deps"}
-    options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build"}  # of other tools
+    options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build", "--fail-with-body"}  # of other tools
     options |= {"--set"}  # of benchmarks
     for config in ("bilstm", "lora"):
         options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / f"{config}.cfg")["paths"]}

@@ -48,17 +48,20 @@ def check_labels(options: Options, pipeline: ServedPipeline) -> None:
             _check_label(label, pipeline.labels)
 
 
-async def receive(request: Request, model: type[RequestT], settings: ServiceSettings) -> RequestT:
+async def receive(
+    request: Request, model: type[RequestT], settings: ServiceSettings, *, max_values: int | None = None
+) -> RequestT:
     """Receive and parse the JSON body of a request.
 
     request (Request): The request.
     model (type[RequestT]): The pydantic model of the body.
     settings (ServiceSettings): Limits of size, time and number of values.
+    max_values (Optional[int]): Another limit of the number of values.
     RETURNS (RequestT): The parsed body.
     RAISES (Refusal): 400, 408, 413, 415 or 422 for a body that is not JSON, does not fit the model, or exceeds a limit.
     """
     body = await read_body(request, JSON, settings)
-    await check_values(body, settings.max_values)
+    await check_values(body, settings.max_values if max_values is None else max_values)
     return parse(model, body)
 
 
@@ -77,7 +80,7 @@ async def find_all(
         loaded). ClientGone: The client disconnected.
     """
     pipeline, texts = choose_pipeline(asked, engine), asked.all_texts()
-    check_number(len(texts), "texts", settings.max_texts)
+    check_number(len(texts), settings.max_texts, "texts", "send fewer, or use /v1/entities/stream")
     for i, text in enumerate(texts):
         check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
     gazetteer = await request_gazetteer(asked.gazetteer, pipeline, engine, settings)
@@ -87,16 +90,17 @@ async def find_all(
     return pipeline.name, texts, found
 
 
-def check_number(n: int, field: str, limit: int) -> None:
+def check_number(n: int, limit: int, field: str, remedy: str) -> None:
     """Check the number of texts of a request.
 
     n (int): The number.
-    field (str): Name of their field, for the message.
     limit (int): Largest number.
+    field (str): Name of their field, for the message.
+    remedy (str): What the client can do if there are more.
     RAISES (Refusal): 422 if there are more.
     """
     if n > limit:
-        problem = f"there are {n:,}, more than the limit of {limit:,}; send fewer, or use /v1/entities/stream"
+        problem = f"there are {n:,}, more than the limit of {limit:,}; {remedy}"
         raise Refusal(422, Errors.ZT508.format(field=field, problem=problem))
 
 

@@ -85,7 +85,8 @@ class LabelStudioBackend:
                     texts[i, field] = text
                 else:
                     self._report(Warnings.ZT747.format(project=asked.project_name, field=field[:40]))
-        check_number(len(texts), "tasks", settings.max_texts)
+        remedy = "select fewer tasks, or ask the operator to raise --max-texts"
+        check_number(len(texts), settings.max_texts, "tasks", remedy)
         seconds = settings.seconds_for(sum(map(len, texts.values())))
         entities: list[tuple[Found, ...]] = []
         if texts:

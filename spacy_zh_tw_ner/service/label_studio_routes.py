@@ -24,6 +24,8 @@ from .label_studio_schema import (
 from .schema import Refused, schema_without_references
 from .settings import ServiceSettings
 
+# JSON values of a task, which has its earlier annotations and predictions
+VALUES = 500
 RequestT = TypeVar("RequestT", bound=BaseModel)
 AnswerT = TypeVar("AnswerT")
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ def label_studio_routes(backend: LabelStudioBackend, settings: ServiceSettings, 
         request: Request, model: type[RequestT], handle: Callable[[RequestT], Awaitable[AnswerT]]
     ) -> AnswerT:
         try:
-            return await handle(await receive(request, model, settings))
+            return await handle(await receive(request, model, settings, max_values=VALUES * settings.max_texts))
         except Refusal as refusal:
             # Label Studio shows the status, but not the message, to its users.
             log.warning("Label Studio gets status %d: %s", refusal.status, refusal)

@@ -246,7 +246,7 @@ def schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
         if not isinstance(value, dict):
             return value
         part = parts.get(str(value.get("$ref")).rpartition("/")[2], {})
-        return part | {key: resolved(each) for key, each in value.items() if key != "$ref"}
+        return {**resolved(part), **{key: resolved(each) for key, each in value.items() if key != "$ref"}}
 
     found: dict[str, Any] = resolved(schema)
     return found

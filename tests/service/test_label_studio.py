@@ -165,7 +165,11 @@ def test_a_request_without_a_configuration_uses_all_labels(service: Running) -> 
 
 def test_limits_apply_to_tasks(service: Running) -> None:
     assert "tasks.1.data" in refused(service.client.post("/predict", json=asked("一", "二" * 10_001)), 422, "ZT508")
-    assert "there are 101" in refused(service.client.post("/predict", json=asked(*["一"] * 101)), 422, "ZT508")
+    message = refused(service.client.post("/predict", json=asked(*["一"] * 101)), 422, "ZT508")
+    assert "there are 101, more than the limit of 100; select fewer tasks" in message
+    old = asked(SENTENCE)
+    old["tasks"][0]["predictions"] = [[0] * 40_000]  # tasks have their earlier predictions
+    assert len(predicted(service.client, old)[0]["result"]) == 3
     assert "tasks" in refused(service.client.post("/predict", json={"tasks": 5}), 422, "ZT508")
     refused(service.send(b"{", path="/predict"), 400, "ZT506")
     refused(service.send(b"{}", "text/plain", path="/setup"), 415, "ZT509")

@@ -16,6 +16,7 @@ EXAMPLE = (
 )
 LARGEST = 1 << 20  # bytes of a configuration; a label takes about 50
 MOST_TAGS, DEEPEST = 20_000, 64
+MOST_PAIRS = 100  # pairs of a <Labels> and a <Text> tag
 FIELD = re.compile(r"\$([^\s$]+)")
 # Characters that XML 1.0 cannot hold, not even as references
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -121,6 +122,8 @@ def read_label_config(xml: str) -> tuple[SpanControl, ...]:
                 problem = f"the <Text> tag {text[:40]!r} loads its texts from URLs, which are never opened here"
             else:
                 controls.append(SpanControl(name, text, found[1], labels, folded))
+            if len(controls) > MOST_PAIRS:
+                raise _unusable(f"it has more than {MOST_PAIRS} pairs of a <Labels> and a <Text> tag")
     if not controls:
         raise _unusable(problem)
     return tuple(controls)

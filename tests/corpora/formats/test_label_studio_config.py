@@ -74,6 +74,7 @@ def test_written_configurations_are_read_again(labels: list[str]) -> None:
         (FILE, "document type"),
         (f"<View>{'<View/>' * MOST_TAGS}</View>", "more than 20,000 tags"),
         ("<View>" * (DEEPEST + 1), "nested deeper"),
+        (EXAMPLE.replace('toName="text"', f'toName="{"text," * 101}"'), "more than 100 pairs"),
         (EXAMPLE + " " * LARGEST, "more than the limit"),
     ],
 )
