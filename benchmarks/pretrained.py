@@ -30,6 +30,7 @@ from spacy.cli._util import parse_config_overrides
 
 from benchmarks.corpora import CLUENER, TAIWAN, UNER, Corpus, prepare
 from benchmarks.measure import machine, mean_of, table
+from benchmarks.plain_loop import RESULT
 from benchmarks.pretrained_costs import calibration, precisions, respellings
 from spacy_zh_tw_ner.atomic_writes import write_whole
 from spacy_zh_tw_ner.components.ensemble import combine
@@ -51,7 +52,7 @@ class Run(NamedTuple):
     settings: Settings
     seeds: tuple[int, ...] = (0,)
     goal: float | None = None
-    softmax: bool = False  # a linear layer and softmax instead of the CRF, by `benchmarks.softmax_tagger`
+    tagger: str | None = None  # a tagger of `benchmarks.taggers` instead of a pipeline
 
 
 BUDGET: Settings = {"training.max_steps": 1200, "training.eval_frequency": 150}
@@ -61,16 +62,25 @@ ADAPTERS = {"r": 32, "alpha": 8, "dropout": 0.1, "target_modules": "all-linear",
 LORA: Settings = {**BUDGET, RATE: 1e-3, f"{MODEL}.lora": {"@misc": "spacy-zh-tw-ner.lora.v1", **ADAPTERS}}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4", "double_quant": True}
 QLORA: Settings = {**LORA, f"{MODEL}.quantization": NF4, f"{MODEL}.memory.gradient_checkpointing": True}
+SHORT: Settings = {**BUDGET, "training.max_steps": 400}
+SEGMENTATION: Settings = {**SHORT, RATE: 1e-4, f"{MODEL}.trim": False}
 RUNS = {
     "uner-all": Run(UNER, ALL, (0, 1, 2), 83.0),
     "uner-lora": Run(UNER, LORA, (0, 1, 2)),
     "uner-qlora": Run(UNER, QLORA),
     "uner-freeze-6": Run(UNER, {**ALL, f"{MODEL}.memory.freeze_layers": 6}),
     "uner-layer-decay": Run(UNER, {**ALL, RATE: 2e-4, "training.optimizer.layer_decay": 0.9}),
-    "uner-softmax": Run(UNER, ALL, softmax=True),
+    "uner-softmax": Run(UNER, ALL, tagger="softmax"),
     "cluener-all": Run(CLUENER, {**BUDGET, RATE: 2e-4}, goal=79.0),
     "cluener-lora": Run(CLUENER, LORA),
     "taiwan-all": Run(TAIWAN, {}, goal=81.0),
+    # Wordpieces of a character: one, one and a mark before it, or those of the model's own segmentation
+    "uner-characters": Run(UNER, SEGMENTATION, tagger="characters"),
+    "uner-marked": Run(UNER, SEGMENTATION, tagger="marked"),
+    "uner-segmented": Run(UNER, SEGMENTATION, tagger="segmented"),
+    # Virtual keys and values in each layer, and LoRA in the same loop
+    "uner-prefixes": Run(UNER, {**SHORT, RATE: 1e-2}, tagger="prefixes"),
+    "uner-lora-softmax": Run(UNER, {**LORA, **SHORT}, tagger="softmax"),
 }
 HEADER = ("run", "seed", "F on dev", "F", "goal", "seconds per step", "peak MiB")
 PIPELINE, CONFIG, CHECKPOINT = "model-last", "config.cfg", "checkpoint.safetensors"
@@ -95,7 +105,7 @@ def main() -> None:
         rows = [row for run in options.run for row in run_seeds(run, seeds[run], work, overrides)]
         print(table(rows, HEADER), flush=True)
         if not options.no_costs:
-            print_costs({run: seeds[run][0] for run in options.run if not RUNS[run].softmax}, work)
+            print_costs({run: seeds[run][0] for run in options.run if RUNS[run].tagger is None}, work)
 
 
 def run_seeds(name: str, seeds: tuple[int, ...], work: Path, overrides: Settings) -> list[tuple[object, ...]]:
@@ -111,7 +121,7 @@ def run_seeds(name: str, seeds: tuple[int, ...], work: Path, overrides: Settings
         print(rows[-1], flush=True)
     if len(seeds) > 1:
         rows.append((name, "mean", "", mean_of(scores), goal, "", ""))
-        if not run.softmax:
+        if run.tagger is None:
             folders = [folder_of(name, seed, work) for seed in seeds]
             data = prepare(run.corpus, work)
 
@@ -141,9 +151,9 @@ def train_and_score(name: str, seed: int, work: Path, overrides: Settings) -> Re
     write_whole(config, text.encode())
 
     def compute() -> Result:
-        if run.softmax:
-            child(folder, "benchmarks.softmax_tagger", config, data, folder)
-            return dict(json.loads((folder / "softmax.json").read_text(encoding="utf-8")))
+        if run.tagger is not None:
+            child(folder, "benchmarks.plain_loop", run.tagger, config, data, folder)
+            return dict(json.loads((folder / RESULT).read_text(encoding="utf-8")))
         child(folder, "spacy", "zh-tw-ner", "train", config, "--output", folder, "--resume")
         nlp = spacy.load(folder / PIPELINE)
         dev, test = (micro_f(predict_pairs(nlp, data / f"{split}.spacy")) for split in ("dev", "test"))

@@ -145,7 +145,10 @@ def resolve(path: Path) -> Path:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    """Rename a file; copy it first if the folder of the target is on another file system."""
+    """Rename a temporary file to its target.
+
+    A file cannot be renamed to another file system. Then it is first copied to a temporary file next to the target.
+    """
     try:
         temporary.replace(target)
     except OSError as error:
@@ -189,8 +192,11 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
-    """Context manager: hold an exclusive lock on the lock file `path`, which is created and removed.
+    """Context manager: create a lock file, hold an exclusive lock on it, and remove it at the end.
 
+    path (Path): The lock file.
+    target (Path): The file or folder that the lock protects, for the error message.
+    wait (bool): Whether to wait for a lock that another process or thread holds, instead of raising an error.
     YIELDS (bool): Whether the file system supports locks. If not, nothing is locked.
     RAISES (OutputError): If another process or thread holds the lock, and `wait` is False.
     """
@@ -221,7 +227,10 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def _is_same(handle: int, path: Path) -> bool:
-    """Return whether the file descriptor `handle` is open on the file that is now at the path."""
+    """Return whether the file that is open as descriptor `handle` is still the file at `path`.
+
+    It is another file if, after `handle` was opened, `path` was removed or created again.
+    """
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -51,7 +51,11 @@ class Evidence(NamedTuple):
 
 
 def make_evidence(rows: Sequence[int], tags: Sequence[int], bonuses: Sequence[float]) -> Evidence:
-    """Return Evidence from n rows, tags and bonuses, which may be in any order."""
+    """Create an Evidence from n bonuses in any order; they are sorted by row.
+
+    rows, tags (Sequence[int]): Row and tag of the emission that each bonus is added to.
+    bonuses (Sequence[float]): The bonuses.
+    """
     order = np.argsort(np.asarray(rows, dtype=np.int64), kind="stable")
     return Evidence(
         np.asarray(rows, np.int64)[order], np.asarray(tags, np.int64)[order], np.asarray(bonuses, np.float32)[order]
@@ -86,7 +90,7 @@ class EntityDecoder:
     transitions (Transitions): Constrained transition scores, not divided by the temperature.
     temperature (float): Temperature (temperature scaling), by which all scores are divided.
     min_score (float): If 0, the entities are those of the best path. Otherwise all spans with at least this probability
-        are candidates, on the best path or not; among overlapping ones, those with the largest Σ (score − min_score)
+        are candidates, on the best path or not. Of overlapping candidates, those with the largest Σ (score − min_score)
         are chosen.
     """
 
@@ -178,7 +182,10 @@ class EntityDecoder:
         return Prediction(tuple(entities), tuple(long.path_probabilities(tags, starts, ends).tolist()))
 
     def _resolve(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
-        """Choose among overlapping candidates (see `choose`); yield the chosen ones as entities with their scores."""
+        """Choose among overlapping candidates, and yield the chosen ones as entities with their scores.
+
+        The chosen candidates do not overlap, and have the largest Σ (score − min_score).
+        """
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)
             yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score

@@ -94,7 +94,7 @@ def install_hint(extra: str) -> str:
     since zsh would expand them.
 
     extra (str): Name of the extra, such as "parquet".
-    RETURNS (str): Such as `pip install ".[parquet]"`.
+    RETURNS (str): The command, such as `pip install ".[parquet]"`.
     """
     folder = source_folder()
     if folder is not None:

@@ -8,7 +8,7 @@ loaded. Components with large weights call `store` and `stored`:
     zh_tw_ner/weights/1f0c….safetensors
 
 The name of a file is a hash of its content. So a component never loads damaged weights, or weights that another version
-of the component has saved. Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
+of the component has saved. Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions.
 """
 
 import re

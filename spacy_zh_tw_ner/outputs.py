@@ -72,8 +72,12 @@ def write_folder(target: Path, write: Callable[[Path], object], *, force: bool =
 def require_replaceable(
     target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
 ) -> Path:
-    """Check that an output folder may be written. The arguments have the same meaning as in `output_folder`.
+    """Check that an output folder may be written.
 
+    target (Path): The output folder. Symbolic links are followed.
+    force (bool): Whether to replace a folder that this package has written.
+    inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
+    source (Iterable[Path]): Further inputs. Unlike those in `inputs`, one of them may be the target if `force` is set.
     RETURNS (Path): The target, with symbolic links resolved.
     RAISES (OutputError): If it may not be written.
     """
@@ -123,6 +127,8 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
 def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Check that an output file may be written: it is missing or empty, or `force` is set.
 
+    target (Path): The output file.
+    force (bool): Whether to replace an existing file.
     inputs (Iterable[Path]): Files and folders that the output must not be, contain, or be inside of.
     RAISES (OutputError): If it may not be written.
     """
@@ -136,7 +142,8 @@ def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = (
 def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> None:
     """Check that a report may be written: the file is missing, empty, or an older report of the same kind.
 
-    kind (str): A key of REPORTS.
+    target (Path): The file of the report.
+    kind (str): Kind of the report, a key of REPORTS, such as "JSON".
     inputs (Iterable[Path]): Files and folders that the report must not be, contain, or be inside of.
     RAISES (OutputError): If it may not be written.
     """
@@ -185,7 +192,6 @@ def _is_part(path: Path, components: set[str]) -> bool:
     """Return whether a file may belong to a pipeline or an exported model.
 
     path (Path): Path of the file, relative to the folder of the pipeline or exported model.
-
     components (set[str]): Names of the components of the pipeline.
     """
     top, *below = path.parts

@@ -64,7 +64,8 @@ REPLACER = "replacer"
 class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not follow Presidio
     """Presidio recognizer that finds personal data of Taiwan by the rules of `zh_tw_pii`.
 
-    supported_entities (Optional[list[str]]): Presidio's names of the entities to report, see `NAMES`; default: all.
+    supported_entities (Optional[list[str]]): Entity types to report, by the names that Presidio uses, such as
+        "PHONE_NUMBER"; default: all.
     name (str): Name of this recognizer; Presidio writes it into the metadata of each result.
     supported_language (str): Language that it is registered for; the rules read texts of any language.
     pipeline (Language | str | None): A spaCy pipeline, or its folder or package. Its entities, such as persons, are
@@ -105,7 +106,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
         """Find personal data in a text.
 
         text (str): The text.
-        entities (Optional[Sequence[str]]): Entity names to report; default: all supported ones.
+        entities (Optional[Sequence[str]]): Entity types to report, by the names of Presidio; None for all.
         nlp_artifacts (Any): Not used: the rules need no tokens, and `pipeline` has its own tokenizer.
         RETURNS (list[RecognizerResult]): In the order of the text, without overlaps. The name of the rule is in
             `analysis_explanation.pattern_name`.
@@ -129,7 +130,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
             )
 
     def _result(self, name: str, hit: Finding) -> RecognizerResult:
-        """Return an entity as a result of Presidio."""
+        """Convert a finding to a result of Presidio with the entity type `name`."""
         explanation = AnalysisExplanation(self.name, hit.score, pattern_name=hit.rule or None)
         metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
@@ -139,9 +140,12 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
 
 
 def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language, Callable[[Doc], Doc]]":
-    """Return the pipeline, and a function that adds the entities found by the rules to its documents.
+    """Load a pipeline, and create a function that applies the rules for personal data to its documents.
 
-    If the pipeline has a component `zh_tw_pii`, which applies the rules, the function does nothing.
+    pipeline (Language | str): The pipeline, or its folder or package.
+    min_score (float): Entities found by the rules with a lower score are left out.
+    RETURNS (tuple): The pipeline; and the function, which adds the entities found by the rules to a document. If the
+        pipeline has a component `zh_tw_pii`, which does so already, the function does nothing.
     """
     from .components.pii import PiiFinder
     from .recognizers.pipelines import load_pipeline

@@ -36,14 +36,18 @@ def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
 
 
 def is_interruptible() -> bool:
-    """Return whether a function is installed. If so, callers should process smaller chunks between safe points."""
+    """Return whether `interrupted_by` has installed a function that does other work at safe points.
+
+    If so, callers should process smaller chunks between safe points.
+    """
     return _interrupt.get() is not None
 
 
 def safe_point() -> None:
-    """Let the function that `interrupted_by` installed, if any, do other work or raise an error to cancel this work.
+    """Call the function that `interrupted_by` installed, if any. It does other work, or raises an error to cancel.
 
-    The caller must not hold a lock, an open context, or incomplete state.
+    The caller must be able to stop here: it must not hold a lock, be inside a context manager, or have data structures
+    that are changed in part only.
     """
     interrupt = _interrupt.get()
     if interrupt is not None:

@@ -111,7 +111,7 @@ class TagScheme:
         return np.arange(1, len(self)).reshape(-1, len(KINDS))
 
     def path(self, entity: Entity) -> list[int]:
-        """Return the tag index of each token of an entity: S, or B, any number of I, and E."""
+        """Return the tag index of each token of an entity: S for a single token, otherwise B, then I, then E."""
         begin = self._first[entity.label]
         inner = entity.end - entity.start - 2
         return [begin + 3] if inner < 0 else [begin, *[begin + 1] * inner, begin + 2]

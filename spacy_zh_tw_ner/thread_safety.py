@@ -71,13 +71,15 @@ class ModeLock:
 
     @contextmanager
     def predicting(self, module: torch.nn.Module, *, alone: bool = False) -> Iterator[None]:
-        """Context manager: keep the module in evaluation mode; other predictions may run at the same time.
+        """Context manager for a prediction: keep the module in evaluation mode.
 
-        No other prediction runs at the same time as the first one, because some layers finish their initialization in
-        it: bitsandbytes moves 8-bit weights from one attribute to another, and another thread could find both empty.
+        Several threads may predict at the same time. There is one exception: during the first prediction of a module,
+        no other one runs. Some layers finish their initialization in it. For example, bitsandbytes moves 8-bit weights
+        from one attribute to another, and another thread could find both attributes empty.
 
-        alone (bool): Let no other prediction run at the same time as this one either. It must be the same for all
-            predictions of a module.
+        module (torch.nn.Module): The module that predicts.
+        alone (bool): Whether only one thread may predict at a time. It must be the same for all predictions of a
+            module.
         """
         with self._changed:
             self._changed.wait_for(partial(self._may_predict, alone))
@@ -93,7 +95,7 @@ class ModeLock:
                 self._changed.notify_all()
 
     def _may_predict(self, alone: bool) -> bool:
-        """Return whether this thread may start a prediction."""
+        """Return whether this thread may start a prediction now. If `alone` is True, no other one may be running."""
         if self._trainer is not None:
             return self._trainer == get_ident()
         return (self._is_prepared and not alone) or not self._predictions

@@ -16,6 +16,6 @@ FORMER = {
 def test_former_path_gives_the_same_class_and_warns(module: str, name: str) -> None:
     sys.modules.pop(module, None)
     new = module.replace(".pipeline.", ".components.")
-    with pytest.warns(DeprecationWarning, match=rf"\[ZT970\] {module} has moved. Import from {new}"):
+    with pytest.warns(DeprecationWarning, match=rf"\[ZT970\] {module} has moved. Import it from {new}"):
         former = importlib.import_module(module)
     assert getattr(former, name) is getattr(importlib.import_module(new), name)

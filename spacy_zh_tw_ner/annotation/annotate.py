@@ -35,8 +35,8 @@ def annotate(
     """Annotate a file in worker processes.
 
     Each worker has one chunk in memory at a time. Only a `.spacy` output is in memory as a whole, at the end. Finished
-    chunks are kept in `job.folder`. After an interruption or error, a call with the same job annotates only the other
-    chunks, and writes the same bytes as a job without interruption.
+    chunks are kept in `job.folder`. After an interruption or error, a call with the same job annotates only the chunks
+    that are not finished, and writes the same bytes as a job without interruption.
 
     job (AnnotationJob): Input, pipeline and output.
     engine (str): "local" for processes on this machine, "ray" for Ray Data.
@@ -93,7 +93,7 @@ def _require_outputs(job: AnnotationJob, force: bool) -> None:
     """Check that the outputs of a job replace neither its inputs nor other files that must be kept.
 
     job (AnnotationJob): The job.
-    force (bool): An existing output may be replaced. The output of an interrupted job may always be replaced.
+    force (bool): Whether an existing output may be replaced. The output of an interrupted job may always be replaced.
     RAISES (OutputError): If the output is a folder or an input; if it exists and may not be replaced; or if the list of
         rejects would replace a file that is not a list of rejects.
     RAISES (UsageError): If the map of masked texts would be written to the same path as another output.

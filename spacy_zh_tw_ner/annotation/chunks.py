@@ -25,8 +25,8 @@ class Chunk:
     index: Number of the chunk, from 0.
     group: Row group of a Parquet file; 0 for other formats.
     start, stop: Range of rows in the row group of a Parquet file; range of bytes in the file for other formats.
-    line: Number of the first line or row in the file, from 1.
-    count: Number of lines or rows.
+    line: Number in the file, from 1, of the first line of the chunk or, for Parquet, of its first row.
+    count: Number of lines or, for Parquet, of rows in the chunk.
     """
 
     index: int
@@ -62,7 +62,7 @@ def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
 
 
 def parquet() -> ModuleType:
-    """Import `pyarrow.parquet`.
+    """Return the module `pyarrow.parquet`.
 
     RAISES (MissingExtraError): If pyarrow is not installed.
     """

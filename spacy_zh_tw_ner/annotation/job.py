@@ -146,7 +146,7 @@ class AnnotationTally:
     tokens: int = 0
 
     def add(self, other: "AnnotationTally") -> None:
-        """Add the counts of another tally."""
+        """Add the counts of another tally to this one."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
@@ -154,7 +154,8 @@ class AnnotationTally:
 def require_readable(job: AnnotationJob) -> None:
     """Raise an error if the beginning of the input shows that none of its records can be read.
 
-    RAISES (CorpusError): If the file is not UTF-8 text, is one JSON array, or no record has the text field.
+    RAISES (CorpusError): If the file is not UTF-8 text, if it is one JSON array instead of JSON lines, or if no record
+        has the text field.
     """
     if job.reads == "parquet":
         return  # pyarrow reports errors of Parquet

@@ -148,11 +148,12 @@ def _line(entry: tuple[int, AnnotationTally]) -> bytes:
 
 
 def _entry(key: str, data: object) -> tuple[int, AnnotationTally]:
-    """Check the content of a line of the journal.
+    """Convert a line of the journal to the number of a chunk and its counts, after checking them.
 
-    key (str): Number of the line, for the error message.
-    data (object): The parsed line.
+    key (str): Name of the line in error messages, such as "line 2".
+    data (object): The JSON value of the line.
     RETURNS (tuple[int, AnnotationTally]): Number of the chunk, and its counts.
+    RAISES (UnreadableFileError): If the value is not an object of whole numbers with the expected keys.
     """
     entry = require_type(key, data, dict)
     names = {"chunk", *vars(AnnotationTally())}

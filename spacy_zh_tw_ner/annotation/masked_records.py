@@ -13,7 +13,7 @@ KEY = "pseudonym.key"  # name of the file in the folder of the job
 
 
 class RecordMasker:
-    """Masks the entities of records, and collects one line per record for the map (see `MaskMap`).
+    """Masks the entities of records. For the map, collects one line per record, with the texts that were masked.
 
     job (AnnotationJob): The job, for the names of its fields.
     masking (FileMasking): The policy, the key and the fields to keep.
@@ -26,8 +26,10 @@ class RecordMasker:
         self._lines: list[bytes] = []
 
     def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
-        """Mask a record, and add its line to the map.
+        """Mask a record and, if a map is written, add the line with its original texts to the map.
 
+        annotated (AnnotatedRecord): The record with its entities.
+        loaded (LoadedChunk): The chunk of the record, which has the other columns of a Parquet input.
         RETURNS (AnnotatedRecord): The masked text, its entities with offsets in this text, and the fields to keep.
         """
         record = annotated.record

@@ -118,6 +118,8 @@ def _threads_of_workers(gpus: bool) -> Iterator[None]:
     There is one process per core, so more threads would compete for the cores. Also, the last digits of a sum depend on
     the number of threads. With one thread they are equal on every machine, and equal to those of `--engine ray`: Ray
     sets the same variable.
+
+    gpus (bool): Whether the workers use GPUs. If so, the variable is not set.
     """
     given = os.environ.get(THREADS)
     if given is None and not gpus:
@@ -161,7 +163,10 @@ def _begin(job: AnnotationJob, ids: "SimpleQueue[int | None]") -> None:
 
 
 def _die_with_parent() -> None:
-    """Wait until the parent process ends, then exit. Otherwise a worker of a pool would wait for work forever."""
+    """Wait until the parent process ends, then exit this worker process. Run it in a thread of the worker.
+
+    Without it, a worker whose parent was killed would wait for work forever.
+    """
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

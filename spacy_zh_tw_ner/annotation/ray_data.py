@@ -27,7 +27,7 @@ CONNECT_TIMEOUT = 10  # seconds
 
 
 def ray_data() -> ModuleType:
-    """Import `ray.data`.
+    """Return the module `ray.data`.
 
     RAISES (MissingExtraError): If Ray is not installed.
     """
@@ -38,7 +38,7 @@ class RayWorker:
     """Actor of Ray Data, which annotates one chunk per call.
 
     job (AnnotationJob): Input, pipeline and output.
-    gpu (bool): Use the GPU of the actor.
+    gpu (bool): Whether to annotate on the GPU of the actor instead of the CPU.
     """
 
     def __init__(self, job: AnnotationJob, gpu: bool) -> None:
@@ -126,6 +126,9 @@ def _require_reachable(address: str | None) -> None:
 
 
 def _absolute(pipeline: str) -> str:
-    """Make the path of a folder absolute, since actors have another working directory. Package names are unchanged."""
+    """Return the absolute path of a pipeline's folder, since actors have another working directory.
+
+    pipeline (str): Folder, or name of an installed package, which is returned unchanged.
+    """
     is_package = is_installed(pipeline) and not is_exported(Path(pipeline))
     return pipeline if is_package else str(Path(pipeline).resolve())

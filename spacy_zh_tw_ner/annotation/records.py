@@ -19,10 +19,10 @@ SEEN = 80  # most characters of a rejected record that are quoted
 class InputRecord:
     """A record of the input.
 
-    line: Number of the line in the file, from 1; number of the row for Parquet.
+    line: Number of the record's line in the file or, for Parquet, of its row; from 1.
     text: The text to annotate.
-    fields: All fields, including the text; None for Parquet, whose fields are in `LoadedChunk.table`.
-    row: Row in `LoadedChunk.table`, from 0.
+    fields: All fields of the record, including the text; None for a Parquet input.
+    row: For a Parquet input: index of the row in `LoadedChunk.table` that has all fields of the record. Otherwise 0.
     """
 
     line: int
@@ -67,7 +67,7 @@ class LoadedChunk:
     rejects: list[RejectedRecord] = field(default_factory=list)
 
     def add(self, read: Callable[[], InputRecord], line: int, seen: str) -> None:
-        """Read a record and add it, or add a reject if it cannot be read.
+        """Read a record, and add it to `records` or, if it cannot be read, to `rejects`.
 
         read (Callable[[], InputRecord]): Function that returns the record, or raises an UnusableRecordError.
         line (int): Number of the line or row, for the reject.
@@ -193,8 +193,10 @@ class ChunkReader:
 
 
 def _next(batches: Iterator[Any], path: Path) -> Any:
-    """Return the next batch of rows, or None at the end.
+    """Return the next batch of rows of a Parquet file, or None after the last one.
 
+    batches (Iterator): The batches of the file, from pyarrow.
+    path (Path): The file, for the error message.
     RAISES (UnreadableFileError): If a page of the file is damaged.
     """
     with reading(path, Errors.ZT523):

@@ -154,7 +154,11 @@ def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> N
 
 
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Join the Parquet files of all chunks. A row group ends when it has `GROUP_ROWS` rows or `GROUP_BYTES` bytes."""
+    """Write the rows of all Parquet files in `parts`, one file per chunk, to one Parquet file.
+
+    The files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows
+    or `GROUP_BYTES` bytes.
+    """
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -169,7 +173,10 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
 
 
 def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Join the `.spacy` files of all chunks to one `DocBin`, which must fit into memory. `job` is unused."""
+    """Write the documents of all `.spacy` files in `parts`, one file per chunk, to one `.spacy` file.
+
+    All documents are in memory together. `job` is unused.
+    """
     from spacy.tokens import DocBin
 
     whole = DocBin(store_user_data=True)
@@ -243,7 +250,7 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
 
 
 def record_fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
-    """Return all fields of a record, including the text. For Parquet they are a row of the chunk's table."""
+    """Return all fields of a record, including its text, by name; for a Parquet input, all columns of its row."""
     if record.fields is not None:
         return record.fields
     (row,) = loaded.table.slice(record.row, 1).to_pylist()

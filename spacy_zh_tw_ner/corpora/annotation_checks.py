@@ -22,11 +22,11 @@ class Tally:
     repaired (int): Number of annotations corrected.
     rejected (int): Number of annotations and whole records rejected.
     duplicates (int): Number of annotations that repeat another one of the same record exactly.
-    left_out (Counter[str]): Number of `NoAnnotation` regions, such as regions without a label, by reason.
-    scripts (Counter[str]): Number of texts by the script that `--script auto` detected ("Traditional", "Simplified").
+    left_out (Counter[str]): Reason → number of regions that are not annotations, such as regions without a label.
+    scripts (Counter[str]): Script that `--script auto` has detected, "Traditional" or "Simplified" → number of texts.
     rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects.
-    conversions (Counter[str]): Name of the script converter → number of entities that were converted separately,
-        because OpenCC converts them in another way inside their sentences; see `RecordConverter`.
+    conversions (Counter[str]): Name of the script converter, such as "OpenCC 1.4.2 s2tw" → number of entities whose
+        text OpenCC converts in another way inside the sentence than alone.
     """
 
     sentences: int = 0
@@ -40,10 +40,10 @@ class Tally:
     conversions: Counter[str] = field(default_factory=Counter)
 
     def reject_record(self, origin: str, problem: str, seen: str, remedy: str) -> None:
-        """Count and list a record that is rejected as a whole.
+        """Count a record that is rejected as a whole, and add it to `rejects`.
 
         origin (str): File and line of the record.
-        problem (str): The reason.
+        problem (str): Why the record is rejected.
         seen (str): The beginning of the record as it is in the file.
         remedy (str): The correction to make.
         """

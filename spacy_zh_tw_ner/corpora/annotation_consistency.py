@@ -71,7 +71,7 @@ class Names:
             self._words[surface] = surface
 
     def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        """Count the occurrences of each name: those that are annotated, minus those that are not.
+        """Subtract, for each name, the number of its unannotated occurrences from that of its annotated occurrences.
 
         sentences (Iterable[Sentence]): The sentences to search.
         RETURNS (Counter[str]): Name → difference; negative for names that are mostly not annotated.
@@ -112,8 +112,9 @@ def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> In
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
-    RETURNS (Inconsistency): `found` counts all occurrences in the sentences of the names that `Names` finds in the
-        reference; `differing` counts those occurrences that are not annotated.
+    RETURNS (Inconsistency): Counts for the names that are annotated in at least half of their occurrences in the
+        reference. `found` counts all occurrences of these names in the sentences. `differing` counts the occurrences in
+        the sentences that are not annotated.
     """
     occurrences = list(Names(reference).find(sentences))
     return _inconsistency(len(occurrences), [occurrence for occurrence in occurrences if not occurrence.annotated])
@@ -124,8 +125,8 @@ def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> I
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
-    RETURNS (Inconsistency): `found` counts the entities whose text occurs in the reference, `differing` those whose
-        text is annotated in less than half of its occurrences in the reference.
+    RETURNS (Inconsistency): `found` counts the entities of the sentences whose text occurs in the reference.
+        `differing` counts those of them whose text is annotated in less than half of its occurrences in the reference.
     """
     names = Names(sentences)
     balance = names.balance(reference)

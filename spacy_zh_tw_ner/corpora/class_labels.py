@@ -71,7 +71,11 @@ class LabelNames:
         return self._labels[number]
 
     def _descriptions(self) -> Iterator[Any]:
-        """Yield descriptions of features as parsed JSON: from the data file, its folder, and two parent folders."""
+        """Yield all descriptions in which the names may be, as parsed JSON.
+
+        A description may be in the data file itself, or in files such as `dataset_info.json` in its folder or in the
+        two folders above.
+        """
         if self.features is not None:
             yield self.features
         for folder in (self.path.parent, *list(self.path.absolute().parent.parents)[:2]):
@@ -120,7 +124,7 @@ def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[st
         may be nested in other objects and lists. In an object, the values of the keys `field`, `names`, `label_names`
         and `id2label` are searched first; in a list, the objects whose `name` is `field`.
     field (str): Name of the field that holds the numbers.
-    depth (int): Largest number of nested objects and lists to search.
+    depth (int): Largest number of levels of nested objects and lists to search.
     RETURNS (Optional[list[str]]): List of names, whose index is the number; None if the description has no names.
     """
     if depth == 0 or not isinstance(value, list | dict):
@@ -144,7 +148,7 @@ def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
 
     value (Any): The description: parsed JSON or YAML. The names may be a list, {name: number}, {number: name}, or a
         list of objects with `id` and `text` or `name`, as doccano exports them. They may be nested in other objects.
-    depth (int): Levels of nesting to search.
+    depth (int): Largest number of levels of nested objects and lists to search.
     RETURNS (dict[int, str]): Number → name; empty if the description has no names.
     """
     if depth == 0 or not isinstance(value, list | dict):

@@ -107,7 +107,7 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
 
     plan (dict[Path, list[Path]]): Output file → its input files.
     report (Path): The file of rejects.
-    force (bool): Existing .spacy files may be replaced.
+    force (bool): Whether existing .spacy files may be replaced.
     RAISES (OutputError): If an output is also an input, or exists and may not be replaced.
     RAISES (CorpusError): If an output is a folder that contains other files than those of a `.spacy` folder.
     """
@@ -174,10 +174,11 @@ def read_records(
 def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[SplitPlan, RouteT]:
     """Plan the output files, and make the function that chooses the output file of each record.
 
-    RETURNS (tuple[SplitPlan, RouteT]): The output files with their inputs, and the function. Its arguments are an
-        output file of the plan, and the index of a record among the records of the inputs of this file. It returns the
-        output file to which this record is written: another file than the argument, for example, if the plan has no
-        dev split, so that every tenth record of train goes to dev.
+    source (Path), target (Path), settings (ConvertSettings), notify (Callable): As passed to `convert`.
+    RETURNS (tuple[SplitPlan, RouteT]): The output files with their inputs, and the function. The function takes the
+        output file to which a record belongs by its input file, and the index of the record among all records of that
+        output file. It returns the output file to write the record to. This may be another file: if a corpus has no dev
+        split, every tenth record of train is written to dev.
     """
     if settings.split:
         return _plan_random_split(source, target, settings, notify)

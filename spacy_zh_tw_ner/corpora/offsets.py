@@ -42,7 +42,7 @@ class RawSpan(NamedTuple):
 
 @dataclass
 class RawRecord:
-    """A record whose spans have the offsets of the file; `resolve_offsets` converts it to a `Record`."""
+    """A text and its spans with the offsets of the file. `resolve_offsets` converts it to a `Record`."""
 
     text: str
     spans: list[RawSpan]
@@ -114,7 +114,8 @@ def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
     span (RawSpan): The span, with the offsets of its file.
     text (str): The text of its record.
     convention (Convention): How the offsets are counted.
-    RETURNS (Optional[Entity]): None if the span is outside of the text, empty, or cuts a character.
+    RETURNS (Optional[Entity]): The entity with offsets in code points and an exclusive end. None if the span is outside
+        of the text or empty, or if an end of it is inside a character.
     """
     starts = boundaries(text, convention.unit, convention.crlf_is_one)
     end = span.end + convention.inclusive
@@ -181,7 +182,11 @@ class _Survey:
                 self.n_impossible.update(str(c) for c, entity in places.items() if entity is None)
 
     def decide(self, path: Path, reading: Reading) -> Convention:
-        """Choose the convention of a file, and notify the user if it is not the default or is uncertain."""
+        """Choose the convention of a file from the counts, after all of its records were added.
+
+        path (Path): The file, for the messages.
+        reading (Reading): `notify` receives a message if the convention is not the default, or is uncertain.
+        """
         if self.n_with_surface:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)
             if best != self.default:
@@ -235,12 +240,16 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
 def _best_convention(
     span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
 ) -> Convention | None:
-    """Find the convention for the offsets of one span, which may be another than that of the file.
+    """Find the convention for the offsets of one span, which may differ from the convention of the file.
 
+    If the file does not repeat the annotated text, `chosen` is returned.
+
+    span (RawSpan), text (str): The span, and the text of its record.
     chosen (Convention): The convention of the file.
-    candidates (Sequence[Convention]): Conventions to try if the offsets do not select the annotated text by `chosen`.
-    RETURNS (Optional[Convention]): The convention by which the offsets fit the annotated text best; None if they fit by
-        none of them. `chosen` if the file does not repeat the annotated text.
+    candidates (Sequence[Convention]): Conventions to try if the offsets, counted by `chosen`, do not select the
+        annotated text.
+    RETURNS (Optional[Convention]): The convention by which the offsets select the text that is most similar to the
+        annotated text; None if by every convention they select another text.
     """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen
@@ -264,7 +273,8 @@ def _fit(span: RawSpan, text: str, convention: Convention) -> int:
     Tools write a line break as a space, or as a backslash and an n; browsers collapse white space and trim the edges.
     These differences are accepted, but an exact match in another convention is preferred.
 
-    RETURNS (int): EXACT, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space differs, or NO_FIT.
+    RETURNS (int): EXACT if both texts are equal, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space
+        differs, otherwise NO_FIT.
     """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:

@@ -39,7 +39,8 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore, fields: F
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
-    fields (FieldNames): Names of fields that the user gave. Those of texts and tokens are never parsed as JSON.
+    fields (FieldNames): Names of fields that the user gave. Values in the fields of the text and of the tokens are
+        never parsed as JSON, even if they look like JSON.
     RETURNS (Rows): The features, and an iterator that reads the objects in constant memory.
     RAISES (CorpusError): If a Parquet file cannot be read.
     RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
@@ -85,12 +86,13 @@ def _parquet_objects(
 
 
 def _parse_lists(value: Any) -> Any:
-    """Parse the value of a column that holds JSON: a list as one string, or a list of strings.
+    """Parse a value that holds a list as JSON.
 
-    Data sets store spans in this way, because the elements of a Parquet list have one type. Other values are returned
-    unchanged.
+    Some data sets store spans as JSON, because all elements of a Parquet list must have the same type.
 
-    value (Any): The value of one row.
+    value (Any): The value of one column in one row.
+    RETURNS (Any): The parsed list, if `value` is a string with a JSON list, or a list of strings that are each a JSON
+        list or object. Otherwise `value` itself.
     """
     if isinstance(value, list) and value and all(isinstance(item, str) and item[:1] in ("[", "{") for item in value):
         parsed = [_parse(item) for item in value]

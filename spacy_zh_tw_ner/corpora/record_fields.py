@@ -176,7 +176,7 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
 
     data (dict): The object.
     name_of (Callable[[int], str]): Number of a label → its name.
-    RETURNS (Spans): Spans with label names and whole-number offsets, and the rejected ones.
+    RETURNS (Spans): The valid spans, with label names and whole-number offsets, and the rejected spans.
     RAISES (NotUsable): If a field is neither a list of spans nor an object of labels.
     """
     fields = list(span_fields(data))
@@ -190,7 +190,12 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
 
 
 def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
-    """Yield the spans of a field as they are in the file, each with its text if the layout is CLUENER's, else None."""
+    """Yield the spans of one field of an object, each with the annotated text.
+
+    field (str), value (Any): Name and value of the field.
+    YIELDS (tuple[Any, Optional[str]]): A span as it is in the file, such as a list or an object; and the annotated text
+        if the layout is CLUENER's, whose spans are grouped by text, otherwise None.
+    """
     if isinstance(value, list):
         yield from ((item, None) for item in value)
     elif not isinstance(value, dict):
@@ -239,11 +244,14 @@ def add_span(
 ) -> None:
     """Check the types of a span, and append it to the usable spans or, with the reason, to the rejects.
 
+    If the label or an offset is missing, a `NoAnnotation` is appended to `rejects`. If it has the wrong type, a
+    `Reject` is appended.
+
     start, end (object): Offsets: whole numbers, which may be written as 3.0 or "3".
-    label (object): Label; must be a string. If the label or an offset is missing, a `NoAnnotation` is appended to
-        `rejects`.
+    label (object): Label, a string.
     surface (Optional[str]): The annotated text, if the file repeats it.
-    usable (list[RawSpan]), rejects (list[Reject]): Lists to append to.
+    usable (list[RawSpan]): Receives the span if it is valid.
+    rejects (list[Reject]): Receives the span if it is not valid.
     """
     first, last = _whole_number(start), _whole_number(end)
     place = Entity(first or 0, last or 0, str(label or "")[:60])

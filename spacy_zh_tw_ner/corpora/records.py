@@ -15,7 +15,11 @@ LONGEST_SEEN = 200  # characters of a file quoted in a message
 
 
 class Reject(NamedTuple):
-    """An annotation that a reader rejected, with the reason."""
+    """An annotation that a reader rejected.
+
+    entity: The annotation, with the offsets that the file gives; (0, 0, "") if they cannot be read.
+    reason: Why it was rejected.
+    """
 
     entity: Entity
     reason: str
@@ -33,8 +37,8 @@ class Record:
     """One annotated sentence.
 
     text (str): The text.
-    entities (list[Entity]): Entities with offsets in code points and exclusive ends. Readers do not check them; see
-        `annotation_checks.check_record`.
+    entities (list[Entity]): Entities with offsets in code points and exclusive ends. Readers do not check whether they
+        overlap or are inside the text; `annotation_checks.check_record` does.
     origin (str): File and line, for messages.
     doc_id (str): Id of the document, if the format has documents; else empty.
     repairs (list[str]): Corrections made by the reader, one description each.
@@ -68,7 +72,10 @@ def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
 
 
 def raise_broken(origin: str, problem: str, seen: str, remedy: str) -> None:
-    """Raise the error of `broken`; the default of `Reading.reject`."""
+    """Raise a CorpusError for a part of a file that cannot be read. This is the default of `Reading.reject`.
+
+    The arguments are those of `broken`.
+    """
     raise broken(origin, problem, seen, remedy)
 
 

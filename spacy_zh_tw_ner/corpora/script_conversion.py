@@ -28,8 +28,9 @@ class ScriptCounts(NamedTuple):
 
     simplified: Characters that only Simplified Chinese uses, such as 们.
     traditional: Characters that Simplified Chinese never uses, such as 們.
-    japanese: Different characters that are both Simplified and Japanese, such as 国. A Traditional text has them only
-        in Japanese names. 0 for a text with kana, because it is Japanese.
+    japanese: Characters that are both Simplified and Japanese, such as 国. A character that occurs several times counts
+        once. A Traditional text has such characters only in Japanese names. 0 for a text with kana, because it is
+        Japanese.
     """
 
     simplified: int
@@ -38,7 +39,7 @@ class ScriptCounts(NamedTuple):
 
 
 class ScriptCounter:
-    """Counts the characters of a text that belong to only one of the two scripts.
+    """Counts the characters of a text that belong to only one of the scripts Simplified and Traditional Chinese.
 
     们 and 说 are Simplified, 們 and 說 are Traditional. 台, 里, 后, 面 and 于 are in both scripts and not counted. 国
     and 湾 are Simplified and Japanese, and are counted separately.
@@ -101,9 +102,9 @@ class ScriptDecision:
     The texts at the beginning of a file decide whether the file is Simplified or Traditional. If none of their
     characters belongs to only one script, the beginnings of the earlier files decide.
 
-    In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many as Simplified
-    ones. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified characters, and `CLEARLY`
-    times as many as Traditional ones.
+    In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many of them as
+    Simplified characters. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified
+    characters, and at least `CLEARLY` times as many of them as Traditional characters.
     """
 
     def __init__(self) -> None:
@@ -132,9 +133,10 @@ def _is_mostly_simplified(counts: ScriptCounts) -> bool:
 class RecordConverter:
     """Converts the script of records with valid entities, and the offsets of the entities.
 
-    Each entity must become what OpenCC returns for its text alone. In a sentence, OpenCC may combine its first
-    or last character with the neighbouring word (部长|胡斯尼 becomes 部長鬍斯尼), or replace a word that crosses the
-    border of the entity. In both cases, the sentence is split at its entities, and each part is converted separately.
+    An entity gets the same text that OpenCC returns for the text of the entity alone. If OpenCC converts the whole
+    sentence, it may convert an entity differently. For example, it may read the end of one word and the start of an
+    entity as a word (部长|胡斯尼 becomes 部長鬍斯尼). Such a sentence is split at the ends of its entities, and each
+    part is converted separately.
 
     script (str): An OpenCC configuration, such as "s2tw".
     RAISES (ValueError): If the installed OpenCC lacks the configuration.

@@ -96,7 +96,11 @@ def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Ite
 
 
 def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str, Any]]:
-    """Parse a JSON array incrementally: yield each value with its origin as soon as it has been read."""
+    """Parse a file that is one JSON array, and yield each element as soon as it has been read.
+
+    advance (Callable): Receives the number of bytes read since the last call.
+    YIELDS (tuple[str, Any]): Origin (file and first line of the element), and the element.
+    """
     decode, fix = json.JSONDecoder().raw_decode, "Correct it."
     buffer, position, line, begun = "", 0, 1, False
     failure: json.JSONDecodeError | None = None

@@ -38,7 +38,7 @@ def is_wordpiece(token: str) -> bool:
 
 
 def valid_tag(token: str, tag: str) -> str | None:
-    """Check the tag of a token.
+    """Return the tag of a token if it is a tag of a supported scheme.
 
     token (str): The token.
     tag (str): Its tag in the file.
@@ -86,8 +86,9 @@ class MarkerRemover:
         tokens (Sequence[str]): Tokens as they are in the file.
         tags (Sequence[str]): One tag per token.
         text (Optional[str]): The original text, if it is known. If all tokens occur in it, none is a marker.
-        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens, tags, and for each token
-            whether a space precedes it, as in `tags.join_tokens`; the last is empty if the sentence has no markers.
+        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and for each token, True
+            if a space precedes it, False if not, None if unknown. The third sequence is empty if the sentence has no
+            markers.
         RAISES (LostText): If part of the text is lost, for example by [UNK].
         """
         if self.positions:
@@ -141,11 +142,11 @@ class MarkerRemover:
 
 
 def _continued(tags: list[str]) -> str:
-    """Return the tag of a wordpiece that belongs to the same word as the last token.
+    """Return the tag of a wordpiece that continues the word of the token before it.
 
     tags (list[str]): The tags of the tokens before the wordpiece. If the last tag ends an entity (S, U, E or L), it is
         changed in place to B or I, because the entity also includes the wordpiece.
-    RETURNS (str): An inside tag of the entity, or "O" outside of entities.
+    RETURNS (str): An inside tag with the label of the last tag; "O" if the last tag is "O".
     """
     if not tags or tags[-1] == "O":
         return "O"

@@ -60,10 +60,10 @@ class ValidationReport:
     warnings (list[str]): Messages about problems that may be intended.
     repeated (list[Duplicate]): Sentences that occur more than once.
     edges (list[Edge]): Entities with an unlikely first or last character.
-    left_out (dict[str, Inconsistency]): Split → names that are entities in train, but not annotated in the split. For
-        "train", each fifth of train is compared with the other four fifths.
-    only_here (dict[str, Inconsistency]): Split → names that are entities in the split, but mostly not annotated in
-        train. For "train", each fifth is compared with the other four.
+    left_out (dict[str, Inconsistency]): Split → counts of names that are entities in train, but not annotated in the
+        split. For "train", each fifth of train is compared with the other four fifths.
+    only_here (dict[str, Inconsistency]): Split → counts of names that are entities in the split, but mostly not
+        annotated in train. For "train", each fifth is compared with the other four.
     """
 
     window: int = WINDOW

@@ -1,8 +1,8 @@
 """Linear layers for CPUs with weights in 8 bits. Inputs are quantized to 8 bits in each call; sums have 32 bits.
 
 A weight has one scale per row ("per channel"), so that rows of small numbers keep their precision next to rows of large
-ones. Inputs also have one scale per row. torch itself uses one scale for all inputs of a batch. With that, the other
-texts of the batch would change the hidden states of a text in the third digit. Scales per row take a tenth longer.
+ones. Inputs also have one scale per row. torch itself uses one scale for all inputs of a batch, so that the other texts
+of the batch change the hidden states of a text in the third digit. Scales per row take a tenth longer.
 
 The matrix products are operators of torch (`quantized::linear_…`). The table has the speed of a BERT of 12 layers and
 width 768 with random weights, relative to float32 by MKL, with 8 × 128 wordpieces, one thread of an AMD EPYC with VNNI,
@@ -14,9 +14,9 @@ torch 2.13:
     torchao         1.9     without a compiler, it quantizes and multiplies in separate steps
     bfloat16        1.9     on CPUs that support it: `memory.precision = "bf16"`
 
-`torch.ao.quantization.quantize_dynamic` builds layers that use the first two. This module calls the same operators
-directly, because the layers of torch cannot be saved as safetensors, and can be built from float32 layers only. They
-also quantize inputs to 7 bits on all CPUs, although only CPUs without VNNI need that; it doubles the error.
+`torch.ao.quantization.quantize_dynamic` builds layers that use FBGEMM or oneDNN. This module calls the same operators
+directly, because those layers cannot be saved as safetensors, and can be built from float32 layers only. They also
+quantize inputs to 7 bits on all CPUs, although only CPUs without VNNI need that; 7 bits double the error.
 """
 
 import warnings
@@ -76,13 +76,17 @@ class Int8Linear(nn.Module):
 
 
 def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | PlainProduct":
-    """Return a `PackedProduct` if this build of torch has the operators for it, otherwise a `PlainProduct`."""
+    """Return the fastest object that multiplies inputs by an int8 weight with this build of torch.
+
+    weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
+    RETURNS (PackedProduct | PlainProduct): A `PackedProduct` if torch has 8-bit operators, otherwise a `PlainProduct`.
+    """
     operators = probe.int8_operators()
     return PlainProduct(weight, scale) if operators is None else PackedProduct(weight, scale, operators)
 
 
 class PackedProduct:
-    """Multiplies inputs by int8 weights, which torch packs in the layout of one CPU engine.
+    """Multiplies inputs by int8 weights, which torch packs in the layout of a CPU engine: FBGEMM or oneDNN.
 
     The inputs must be between −1 and 1: `Int8Linear` divides each row by its largest absolute value beforehand.
 
@@ -101,7 +105,7 @@ class PackedProduct:
         self._levels = LARGEST if probe.has_vnni() else LARGEST // 2
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Multiply: (…, n_in) → (…, n_out)."""
+        """Return `inputs @ (weight * scale).T`, (…, n_out), after quantizing the inputs, (…, n_in), to 8 bits."""
         operators = self._operators
         if operators.multiply_scaled is None:  # engines without per-row scales: rows of one batch affect each other
             return cast(torch.Tensor, operators.multiply(inputs, self._packed, self._levels < LARGEST))
@@ -119,9 +123,10 @@ class PackedProduct:
 
 
 class PlainProduct:
-    """Does the same as `PackedProduct` with public operators of torch, which multiply in float32.
+    """Multiplies inputs by int8 weights with public operators of torch, which multiply in float32.
 
-    The weights stay in int8 between calls, so they take no more memory, but each call is slower.
+    Between calls the weights are stored in int8, as in `PackedProduct`. Each call converts them to float32, so it is
+    slower. The inputs must be between −1 and 1.
 
     weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
     """
@@ -130,7 +135,7 @@ class PlainProduct:
         self._weight, self._scale = weight, scale
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Multiply: (…, n_in) → (…, n_out)."""
+        """Return `inputs @ (weight * scale).T`, (…, n_out), after quantizing the inputs, (…, n_in), to 8 bits."""
         return F.linear((inputs * LARGEST).round_(), self._weight.float()).mul_(self._scale / LARGEST)
 
     def parts(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -140,7 +145,10 @@ class PlainProduct:
 
 @contextmanager
 def _engine(name: str) -> Iterator[None]:
-    """Context manager: choose the engine for which torch packs weights. This engine also multiplies by them later."""
+    """Context manager: choose the engine in whose layout torch packs weights.
+
+    Weights that were packed for an engine are multiplied by this engine, also after the block.
+    """
     engines = torch.backends.quantized
     before, engines.engine = engines.engine, name
     try:

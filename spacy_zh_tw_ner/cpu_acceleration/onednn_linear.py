@@ -60,13 +60,16 @@ def multiply(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
 
 
 def padded_rows(n_rows: int) -> int:
-    """Return the number of rows to which `n_rows` are padded: at most an eighth more, or 7 more."""
+    """Return the number of rows to which a matrix of `n_rows` rows is padded.
+
+    The padding is at most an eighth of the rows or, for small matrices, at most 7 rows.
+    """
     step = max(SMALLEST, (1 << max(0, (n_rows - 1).bit_length() - 1)) // PARTS)
     return -(-n_rows // step) * step
 
 
 class _Product(torch.autograd.Function):
-    """Autograd function of `multiply`, with its backward pass."""
+    """The function `multiply` as an autograd function, with its backward pass. It is used if a gradient is needed."""
 
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -96,7 +99,7 @@ def _product_of(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | N
 
 
 def _onednn(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Return `rows @ weight.T + bias`: (n_padded, n_in) → (n_padded, n_out)."""
+    """Compute `rows @ weight.T + bias` with oneDNN: (n_padded, n_in) → (n_padded, n_out)."""
     product: Any = probe.onednn_product()
     return cast(torch.Tensor, product(rows, weight, bias, "none", [], ""))
 
@@ -109,7 +112,10 @@ def _padded(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _is_supported(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Return whether `OneDnnLinear` uses oneDNN for these inputs."""
+    """Return whether oneDNN can multiply the inputs by the weight.
+
+    If not, `OneDnnLinear` calls `nn.Linear.forward` instead.
+    """
     return (
         inputs.is_cpu
         and inputs.numel() > 0

@@ -46,7 +46,7 @@ def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15) -> Reliab
     bins would be empty for a confident model.
 
     scores (np.ndarray): (n,) predicted probabilities.
-    correct (np.ndarray): (n,) bool: the prediction is correct.
+    correct (np.ndarray): (n,) bool: whether each prediction is correct.
     n_bins (int): Largest number of bins. 15 are usual.
     RETURNS (Reliability): The non-empty bins.
     RAISES (SettingError): If n_bins is less than 1, or the two arrays differ in shape.
@@ -92,7 +92,8 @@ def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Tra
     emissions (np.ndarray): (n_rows, n_tags) emissions of held-out data.
     lengths (Sequence[int]): Number of rows of each sequence.
     transitions (Transitions): Constrained transition scores.
-    gold_mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token; one if its gold tag is known.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool: the tags that each token may have. A token with a gold tag may have
+        only this tag, and a token without annotation may have any tag.
     RETURNS (float): The temperature, from 0.05 to 20.
     """
 

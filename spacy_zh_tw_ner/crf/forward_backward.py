@@ -21,8 +21,8 @@ recursion is the forward recursion from the last token to the first with ψ tran
 
 **Underflow.** Values below 1.2e-38, the smallest normal float32, become 0. α and β are at most 1, so a probability
 loses at most n_tags² × 1.2e-38 / o. A sequence is *stable* if o, and o times the scales, are above `UNDERFLOW_BOUND`
-at every token. The others (emissions of ±1e4, constraints that contradict the emissions) are recomputed by `reference`,
-in float64 log space.
+at every token. All other sequences (emissions of ±1e4, constraints that contradict the emissions) are recomputed by
+`reference`, in float64 log space.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ BLOCK = 128  # rows of a matrix product: for this size BLAS libraries need no co
 class ForwardBackward:
     """Results of the forward and the backward recursion, in the symbols of the module's docstring.
 
-    The values of sequences that are not stable are undefined.
+    A sequence that underflows in float32 is not stable, and its values are undefined.
 
     alpha, beta: (n_rows, n_tags) α and β. overlap: (n_rows,) o. incoming: (n_rows, n_tags) φ ∘ β.
     backward_scale: (n_rows,) r. factors: ψ, ψ_start and ψ_end.
@@ -95,7 +95,7 @@ class ForwardBackward:
 
 
 class Expectations(NamedTuple):
-    """Expected counts of a batch. The values of sequences that are not stable are undefined.
+    """Expected counts of a batch. A sequence that underflows in float32 is not stable, and its values are undefined.
 
     marginals: (n_rows, n_tags) marginal probabilities. transitions: (n_tags, n_tags) expected counts of transitions,
     summed over the stable sequences that the caller selected. log_z: (batch_size,) float64. stable: (batch_size,) bool.
@@ -108,9 +108,9 @@ class Expectations(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Maxima that `make_factors` subtracts: step = max A, begin = max π, begin_and_end = max π + max η.
+    """Maxima of the scores, which `make_factors` subtracts, and which are added to log Z afterwards.
 
-    They are added to log Z again.
+    step: max A. begin: max π. begin_and_end: max π + max η.
     """
 
     step: float
@@ -119,12 +119,13 @@ class Constants(NamedTuple):
 
 
 def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transitions, Constants]:
-    """Return the factors ψ = exp(scores − maximum) of the transition, start and end scores, and the maxima.
+    """Exponentiate the transition, start and end scores: ψ = exp(scores − max scores).
 
-    The maximum of each of the three is subtracted, so that no factor overflows.
+    The maximum of each of the three arrays is subtracted, so that no factor overflows.
 
     transitions (Transitions): Constrained transition scores.
     dtype (np.dtype): Type of the factors.
+    RETURNS (tuple[Transitions, Constants]): The factors ψ, ψ_start and ψ_end, and the maxima.
     """
     # If all scores are forbidden, a maximum above PENALTY makes the factors 0 and not 1.
     peaks = [max(float(scores.max(initial=PENALTY)), PENALTY / 2) for scores in transitions]
@@ -165,7 +166,7 @@ def sum_outer_products(left: FloatsT, right: FloatsT) -> FloatsT:
 def run_forward_backward(
     emissions: FloatsT, layout: Layout, transitions: Transitions, kernels: Kernels | None
 ) -> ForwardBackward:
-    """Run both recursions, and check each sequence for underflow.
+    """Run the forward and the backward recursion, and check each sequence for underflow.
 
     emissions (np.ndarray): (n_rows, n_tags), float32 or float64; everything is computed in this type.
     layout (Layout): Row indices of the batch.
@@ -194,7 +195,7 @@ def run_forward_backward(
 
 
 def _run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions together, one time step of all sequences at a time.
+    """Run the forward and the backward recursion together in numpy, one time step of all sequences at a time.
 
     potentials (np.ndarray): (n_rows, n_tags) φ.
     layout (Layout): Row indices of the batch.

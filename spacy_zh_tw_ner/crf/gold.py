@@ -29,7 +29,7 @@ TOLERANCE = 1e-2  # largest probability that soft gold may give to forbidden tag
 
 
 class SoftGold(NamedTuple):
-    """Expected counts of each sequence of a batch under another distribution over paths.
+    """Soft targets for a CRF: expected counts under a distribution over paths, such as that of a teacher.
 
     marginals: (n_rows, n_tags) marginal probabilities of the tags. counts: (batch_size, n_tags, n_tags) expected counts
     of the transitions of each sequence.
@@ -42,7 +42,7 @@ class SoftGold(NamedTuple):
 def expect(
     emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> SoftGold:
-    """Compute the expected counts of each sequence under a CRF, such as that of a teacher.
+    """Compute the expected counts of tags and transitions of each sequence under a CRF, such as the CRF of a teacher.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Number of rows of each sequence.
@@ -72,10 +72,11 @@ def expect(
 
 
 def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
-    """Return the expected score of the paths of each sequence under soft gold, (batch_size,) float64.
+    """Return, for each sequence, the mean score of its paths, weighted by their probabilities under soft gold.
 
-    gold (SoftGold): The expected counts.
+    gold (SoftGold): Expected counts under the distribution over paths.
     emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    RETURNS (np.ndarray): (batch_size,) float64.
     RAISES (SettingError): If soft gold gives a probability above TOLERANCE to forbidden tags or transitions.
     """
     rows = np.einsum("ij,ij->i", gold.marginals, _allowed(emissions))
@@ -91,15 +92,17 @@ def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transiti
 
 
 def _allowed(scores: FloatsT) -> FloatsT:
-    """Return scores in float64, with 0 in place of forbidden ones, whose expected count is 0."""
+    """Return scores in float64, in which forbidden scores are 0. (The expected counts of forbidden scores are 0.)"""
     return np.where(is_allowed(scores), scores, 0.0).astype(np.float64)
 
 
 @dataclass
 class Gold:
-    """Gold tags as indices, and the state of annotation of each sequence.
+    """Gold tags of a batch as index arrays, and whether each sequence is annotated.
 
-    tags: (n_rows,) the gold tag of each row; the first allowed one if there are several.
+    They are made from a gold mask, which says which tags each row may have.
+
+    tags: (n_rows,) the gold tag of each row. If the mask allows several tags, the first of them.
     emissions: (n_rows,) index of the gold tag in the flattened emissions.
     transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
     annotated: (batch_size,) bool: the mask allows exactly one tag at every row.
@@ -116,7 +119,7 @@ class Gold:
 
     @property
     def partly_annotated(self) -> BoolsT:
-        """Return a (batch_size,) mask of the sequences of which some tags, but not all, are annotated."""
+        """Return a (batch_size,) mask of the sequences in which some rows have a gold tag, and others have none."""
         return ~(self.annotated | self.unannotated | self.impossible)
 
 
@@ -140,7 +143,10 @@ def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
 
 
 def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
-    """Return the (batch_size,) float64 scores of the gold paths; undefined for sequences not wholly annotated."""
+    """Return the (batch_size,) float64 scores of the gold paths: sums of emissions, transitions, start and end scores.
+
+    The score is undefined for a sequence in which some row does not have exactly one gold tag.
+    """
     scores = emissions.reshape(-1)[gold.emissions].astype(np.float64)
     steps = transitions.matrix.reshape(-1)[gold.transitions].astype(np.float64)
     steps[layout.lasts[:-1]] = 0.0

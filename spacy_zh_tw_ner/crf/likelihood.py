@@ -50,13 +50,14 @@ def log_likelihood(
     Annotations"). If every tag of a sequence is annotated, log Z_gold is the score of one path.
 
     Soft gold has the expected counts of another distribution p over paths instead, such as that of a teacher. The value
-    is then −H(p, q), the negated cross entropy; see `gold`.
+    is then −H(p, q), the negated cross entropy between p and the distribution q of this CRF.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Number of rows of each sequence.
     transitions (Transitions): Constrained transition scores.
     gold (np.ndarray | SoftGold): (n_rows, n_tags) bool: the allowed tags of each token; or expected counts.
-    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`. Soft gold gets none.
+    smoothing (float): Label smoothing: weight of the uniform distribution over all legal paths, with which the gold
+        path is mixed. From 0 to less than 1. Soft gold is not smoothed.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
     RAISES (SettingError): If the gold mask allows no legal path, or shapes do not match.
@@ -86,7 +87,12 @@ def log_likelihood(
 def _soft_log_likelihood(
     emissions: FloatsT, layout: Layout, transitions: Transitions, gold: SoftGold, kernels: Kernels | None
 ) -> Likelihood:
-    """Compute negated cross entropies and gradients for soft gold; see `log_likelihood`."""
+    """Compute the negated cross entropy of each sequence, and the gradients of the loss, for soft gold.
+
+    emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    gold (SoftGold): Expected counts under the distribution of the teacher.
+    kernels (Optional[Kernels]): The compiled loops, or None for numpy.
+    """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     n_tags = emissions.shape[1]
     if gold.counts.shape != (layout.n_sequences, n_tags, n_tags):
@@ -116,7 +122,13 @@ def _log_likelihood(
     gold: Gold,
     kernels: Kernels | None,
 ) -> Likelihood:
-    """Compute log-likelihoods and gradients without smoothing; see `log_likelihood`."""
+    """Compute log p(gold | emissions) of each sequence, and the gradients of the loss, without label smoothing.
+
+    emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool: the tags that each row may have.
+    gold (Gold): The same gold tags as index arrays.
+    kernels (Optional[Kernels]): The compiled loops, or None for numpy.
+    """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
     partly_rows = partly[layout.sequences] if partly.any() else None
@@ -168,8 +180,8 @@ def _add_reference(
     """Recompute a sequence that underflows in float32 with `run_reference`, and add it to the result in place.
 
     result (Likelihood): Result of the batch, in which all values of this sequence are 0.
-    sequence (int), rows (slice): Index of the sequence, and its rows.
-    emissions, transitions, gold_mask: Those of the whole batch.
+    sequence (int), rows (slice): Index of the sequence in the batch, and its rows.
+    emissions, transitions, gold_mask: Scores and gold mask of the whole batch.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = run_reference(emissions[rows], transitions)
@@ -202,7 +214,7 @@ def _add_smoothing(
         log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
         gradient(ε) = expected counts − (1 − ε) · observed counts − ε · expected counts under u.
 
-    u is computed by a CRF whose emissions and transitions are 0, except forbidden ones. Smoothing the tag of each token
+    u is computed by a CRF whose scores are 0, except those of forbidden tags and transitions. Smoothing each tag
     separately would be wrong: in general, no distribution over legal paths has such marginals. Only sequences with a
     gold tag for every token are smoothed.
 

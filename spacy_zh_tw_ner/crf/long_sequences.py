@@ -130,7 +130,12 @@ class LongSequence:
         return tags
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probability of each part of a path; see `Posterior.path_probabilities` for the arguments."""
+        """Return the probability that the tokens of each part have exactly the given tags.
+
+        tags (np.ndarray): (n_rows,) a tag for every row.
+        starts, ends (Sequence[int]): First row of each part, and the row after its last.
+        RETURNS (np.ndarray): (n_parts,) float64, from 0 to 1.
+        """
         begin, end = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)
 
         def multiply(posteriors: Iterator[tuple[int, Posterior]]) -> FloatsT:
@@ -152,7 +157,12 @@ class LongSequence:
         return self._collect(multiply)
 
     def probable_segments(self, patterns: IntsT, threshold: float) -> list[Segment]:
-        """Find every span with a probability of at least `threshold`; see `probable_spans.probable_segments`."""
+        """Find every span with a probability of at least `threshold`, overlapping ones included.
+
+        patterns (np.ndarray): (n_kinds, 4) the tag indices of B, I, E and S of each kind (label).
+        threshold (float): Probability, greater than 0.
+        RETURNS (list[Segment]): The spans, in no particular order.
+        """
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:
             found, partial = [], NO_SPANS
@@ -164,7 +174,7 @@ class LongSequence:
         return self._collect(collect)
 
     def _collect(self, function: Callable[[Iterator[tuple[int, Posterior]]], ResultT]) -> ResultT:
-        """Call a function with the posteriors of all chunks, and return its result.
+        """Call a function with an iterator over the first row and the posterior of each chunk, and return its result.
 
         If chunks underflow in float32, the function is called again, with forward variables that were computed in log
         space for these chunks.
@@ -202,8 +212,8 @@ class LongSequence:
     def _border_array(self) -> FloatsT:
         """Allocate an array (n_chunks + 1, n_tags) for the values at the first row of each chunk.
 
-        It is one array because many small ones, allocated between large arrays, would keep the heap from shrinking when
-        the large arrays are freed.
+        One array is used for all chunks, because many small arrays, allocated between large arrays, would keep the heap
+        from shrinking when the large arrays are freed.
         """
         return np.empty((len(self._firsts) + 1, len(self._transitions.start)), np.float32)
 

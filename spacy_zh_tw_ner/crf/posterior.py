@@ -78,20 +78,25 @@ class Posterior:
         return probabilities
 
     def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return log α of the given rows and tags, (n,) float64, up to a constant per row."""
+        """Return log α of n pairs of a row and a tag, (n,) float64. A constant is added to all values of a row."""
         return self._look_up(self._alpha, 1, rows, tags)
 
     def log_beta(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return log β of the given rows and tags, (n,) float64, scaled so that log α + log β is the log marginal."""
+        """Return log β of n pairs of a row and a tag, (n,) float64.
+
+        A constant is added to each row, so that log α + log β is the logarithm of the marginal probability.
+        """
         return self._look_up(self._beta, 2, rows, tags)
 
     @np.errstate(divide="ignore", invalid="ignore")
     def _look_up(self, values: FloatsT, which: int, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return logarithms of forward or backward variables for the given rows and tags, (n,) float64.
+        """Return the logarithms of α or β for n pairs of a row and a tag, (n,) float64.
 
-        values (np.ndarray): (n_rows, n_tags) the variables in float32.
-        which (int): 1 for log α, 2 for log β: their index in the tuples of `_exact`, which replace `values` for
-            sequences that were recomputed in log space.
+        Sequences that underflow in float32 were recomputed in log space. For these, the recomputed values are returned.
+
+        values (np.ndarray): (n_rows, n_tags) α or β in float32.
+        which (int): 1 if `values` are α, 2 if they are β: index of the recomputed values in the tuples of `_exact`.
+        rows, tags (np.ndarray): (n,) the row and the tag of each pair.
         """
         found = np.log(values[rows, tags].astype(np.float64))
         for exact in self._exact.values():
@@ -101,10 +106,11 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """Return log factors, (n,): factor i multiplies the probability of a path when it is extended by step i.
+        """Return the logarithms of the factors by which the probability of a path changes if it is extended by one row.
 
-        rows (np.ndarray): (n,) row to which each step leads from the previous row.
+        rows (np.ndarray): (n,) the row by which the path is extended.
         before, tags (np.ndarray): (n,) tag of the previous row, and tag of this row.
+        RETURNS (np.ndarray): (n,) float64.
         """
         emitted = self._emissions[rows, tags].astype(np.float64) - self._log_scale[rows]
         step: FloatsT = emitted + self._transitions.matrix[before, tags]

@@ -26,8 +26,8 @@ __all__ = ["NO_SPANS", "PartialSpans", "Segment", "choose", "extend_spans", "pro
 class PartialSpans(NamedTuple):
     """Spans that have the tag `inner` at the first row of a chunk, and so begin in an earlier chunk.
 
-    ends: (n,) row after the last row of each span. kinds: (n,) its kind (label). log_p: (n,) float64 log probability of
-    the part of the span from the first row of the chunk on.
+    ends: (n,) row after the last row of each span. kinds: (n,) kind (label) of each span. log_p: (n,) float64 log
+    probability of the part of each span that begins at the first row of the chunk.
     """
 
     ends: IntsT
@@ -54,11 +54,14 @@ def extend_spans(
 ) -> tuple[list[Segment], PartialSpans]:
     """Extend spans from their last rows to their first, in whole sequences or in one chunk of a longer sequence.
 
-    posterior (Posterior), patterns (np.ndarray), threshold (float): See `probable_segments`.
+    posterior (Posterior): Posterior of a batch, or of the chunk.
+    patterns (np.ndarray): (n_kinds, 4) the tags `first`, `inner`, `last` and `only` of each kind (label).
+    threshold (float): Smallest probability of a span, greater than 0.
     before (int): Number of rows of the sequence that precede the chunk. If it is not 0, the first row of this chunk is
         also the last row of the previous chunk. Spans that end at this row are found in the previous chunk only.
     partial (PartialSpans): Spans of the next chunk that have the tag `inner` at the last row of this chunk.
-    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, and those to be extended in the previous chunk.
+    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, and spans that are to be extended in the previous
+        chunk, because their first token may be in it.
     """
     marginals, own = posterior.marginals, int(before > 0)
     first, inner, last, only = patterns.T

@@ -50,7 +50,7 @@ def run_reference(emissions: FloatsT, transitions: Transitions) -> Reference:
     """Compute the forward and backward variables of one sequence.
 
     emissions (np.ndarray): (n_tokens, n_tags), at least one token.
-    transitions (Transitions): Constrained transition scores, see `constrain`.
+    transitions (Transitions): Constrained transition scores: those of illegal transitions are PENALTY.
     RETURNS (Reference): Values in float64.
     """
     e, (A, pi, eta) = emissions.astype(np.float64), (scores.astype(np.float64) for scores in transitions)

@@ -56,10 +56,10 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
 
 
 def is_allowed(scores: FloatsT) -> BoolsT:
-    """Return the mask of scores that are not forbidden, that is, above PENALTY / 2.
+    """Return a mask that is False for forbidden scores: those of PENALTY / 2 or less.
 
-    The bound still recognizes PENALTY after other scores are added to it. NaN is not forbidden: it is kept, so that
-    decoding reports it.
+    The bound is not PENALTY itself, because other scores may have been added to PENALTY. NaN is not treated as
+    forbidden, so that decoding reports it.
     """
     return ~(scores <= PENALTY / 2)
 

@@ -45,7 +45,12 @@ def decode(
 def best_paths(
     emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> Paths:
-    """Find the best paths as `decode` does, and return them with the scores of the last tags."""
+    """Find the most probable legal path of each sequence.
+
+    Arguments and errors are those of `decode`.
+
+    RETURNS (Paths): The tags of the paths, and the score of the best path that ends in each tag.
+    """
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)
     emissions, layout = np.ascontiguousarray(emissions, dtype=np.float32), Layout(lengths)
@@ -66,8 +71,8 @@ def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transition
     Only scores are stored, no back pointers. The path is traced back from its last tag: the best previous tag is
     computed again, but only for the tag of each token that is on the path.
 
-    RETURNS (tuple): (n_rows,) tags, (batch_size, n_tags) scores of the last tags (see `Paths.finals`), and
-        (batch_size,) bool: the sequence has a legal path.
+    RETURNS (tuple): (n_rows,) tags; (batch_size, n_tags) score of the best path that ends in each tag; and
+        (batch_size,) bool: whether the sequence has a legal path.
     """
     matrix, start, end = transitions
     n_tags, time_major, active = len(start), layout.time_major, layout.active

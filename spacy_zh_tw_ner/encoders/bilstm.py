@@ -78,7 +78,7 @@ def build_bilstm_v1(
 
 
 def check(model: Model[HiddenT, HiddenT]) -> None:
-    """Check the precision that was loaded from a file; see the hook `Check`.
+    """Check the precision of a BiLSTM layer that was loaded from a file. This is the layer's hook `check`.
 
     RAISES (UnreadableFileError): For an unknown precision.
     """
@@ -86,7 +86,11 @@ def check(model: Model[HiddenT, HiddenT]) -> None:
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document in chunks of several windows, or return None if the embedding has no hook `reach`."""
+    """Encode a long document in chunks of several windows. This is the layer's hook `encode_chunks`.
+
+    RETURNS (Optional[Iterator]): Hidden states of each chunk, (n, nO), in document order. None if it is unknown on how
+        many neighbouring tokens an embedding depends, because the embedding layer has no hook `reach`.
+    """
     embed = model.layers[0]
     hooks = hooks_of(embed)
     reach = hooks["reach"](embed) if "reach" in hooks else None
@@ -94,9 +98,10 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 
 def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
-    """Yield the hidden states of several windows at a time, (n, nO).
+    """Yield the hidden states of a long document in order, (n, nO): those of several windows at a time.
 
-    reach (int): Number of tokens on either side on which an embedding depends; see the hook `Reach`.
+    model (Model), doc (Doc): The BiLSTM layer with its embedding, and the document.
+    reach (int): Number of tokens before a token, and after it, on which its embedding depends.
     """
     embed, encode = model.layers
     found, n_windows = windows([len(doc)]), -(-chunk_size(CHUNK) // WINDOW)
@@ -114,7 +119,12 @@ def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
 def forward(
     model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
-    """Encode a batch with the torch module: embeddings → hidden states, with the backward pass."""
+    """Encode a batch with the torch module.
+
+    vectors (list[Floats2d]): Embeddings, (n_tokens, nI) for each document.
+    RETURNS (tuple): Hidden states, (n_tokens, nO) for each document; and the backward pass, from their gradients to the
+        gradients of `vectors`.
+    """
     if is_train and model.attrs["precision"] != "fp32":
         raise PipelineError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
@@ -142,7 +152,9 @@ class BiLSTM(torch.nn.Module):
 
     width (int): Width of the input.
     hidden (int): Units per direction.
-    depth (int), dropout (float), layer_norm (bool): See `build_bilstm_v1`.
+    depth (int): Number of layers.
+    dropout (float): Share of the values that are dropped from the input, and from the output of each layer.
+    layer_norm (bool): Normalize the output of each layer.
     """
 
     def __init__(self, width: int, hidden: int, *, depth: int, dropout: float, layer_norm: bool) -> None:
@@ -161,13 +173,14 @@ class BiLSTM(torch.nn.Module):
     ) -> torch.Tensor:
         """Encode a ragged batch.
 
-        Windows overlap: the hidden states of the context at their ends are computed, but not returned.
+        Long sequences are cut into windows that overlap. A window begins and ends with context: tokens whose hidden
+        states are taken from the neighbouring windows.
 
         vectors (torch.Tensor): (n_tokens, width), the concatenated sequences.
         lengths (Sequence[int]): Number of tokens of each sequence.
         selected (Optional[Sequence[Window]]): Windows to encode; None for all windows of the sequences.
-        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens of these windows, without
-            their context; (n_tokens, 2 * hidden) for all windows.
+        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens of the windows that are not
+            context. For all windows, these are all tokens: (n_tokens, 2 * hidden).
         """
         vectors = vectors.to(next(self.parameters()).dtype)
         found = windows(lengths) if selected is None else selected
@@ -206,9 +219,10 @@ class BiLSTM(torch.nn.Module):
 
 
 def _flip(x: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
-    """Reverse each sequence of a padded batch, (n_steps, n_windows, width).
+    """Reverse each sequence of a padded batch, (n_steps, n_windows, width). Padding stays at the end.
 
-    mirrored (torch.Tensor): (n_steps, n_windows) the step from which each step of the result is copied.
+    x (torch.Tensor): The batch.
+    mirrored (torch.Tensor): (n_steps, n_windows) index of the step of `x` that is copied to each step of the result.
     """
     return x.gather(0, mirrored[:, :, None].expand(-1, -1, x.shape[2]))
 
@@ -223,7 +237,8 @@ def windows(lengths: Sequence[int]) -> list[Window]:
     A sequence of at most WINDOW + 2 · CONTEXT rows is one window, without context.
 
     lengths (Sequence[int]): Number of rows of each sequence.
-    RETURNS (list[Window]): The windows. Their row indices refer to the concatenated sequences.
+    RETURNS (list[Window]): For each window: its first row and end (exclusive), and the first row and end of its rows
+        that are not context. Rows are counted through the concatenated sequences.
     """
     found: list[Window] = []
     start = 0

@@ -57,7 +57,8 @@ def build_char_ngram_embed_v1(
     min_count (int): Smallest number of occurrences in the training corpus, counted when the component is initialized.
         Table rows of bi- and trigrams with fewer occurrences are not trained, and stay zero.
     dropout (float): Share of the bi- and trigrams that are dropped in training.
-    radical_width (int): Width of the vectors of radicals or character kinds, see `radical_row`; 0 for none.
+    radical_width (int): Width of the vectors of radicals; 0 for none. Characters without a radical, such as digits,
+        get the vector of their kind (Unicode category and block).
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the concatenation of the vectors of its n-grams.
     RAISES (ZhTwNerError): If `widths` and `rows` differ in length or have more than three values, or all widths are 0.
     """
@@ -90,7 +91,10 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
-    """Count the n-grams of the training corpus, and store which table rows are too rare to train; see `Observe`."""
+    """Count the n-grams of the training corpus, and store which table rows are too rare to train.
+
+    This is the layer's hook `observe`, which is called once before training.
+    """
     counts = {f"E{n}": np.zeros(size, dtype=np.int64) for n, (_, size) in model.attrs["tables"].items() if n > 1}
     for doc in docs:
         # The bigram that ends at a token is the one that begins at the token before: count each bigram once.
@@ -101,23 +105,29 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
 
 
 def adopt(model: Tok2VecT, trained: Tok2VecT) -> None:
-    """Mark a table row as rare only if it is rare both in this corpus and in that of a trained model; see `Adopt`.
+    """Mark table rows as not rare if a trained layer has trained them. This is the layer's hook `adopt`.
 
-    The caller copies the vectors of the trained model. A row that was trained there is also used and trained here, even
-    if its n-grams are rare in this corpus.
+    The caller copies the vectors of the trained layer. Then only rows that are rare both in the corpus of the trained
+    layer and in the new corpus are excluded from training.
+
+    model (Model): The new layer, after `observe` has marked its rare rows.
+    trained (Model): The trained layer.
     """
     rare, learnt = model.attrs["rare"], trained.attrs["rare"]
     model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
 
 
 def reach(model: Tok2VecT) -> int:
-    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another token.
+
+    This is the layer's hook `reach`.
+    """
     places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
     return max(max(-first, last) for first, last in places)
 
 
 def check(model: Tok2VecT) -> None:
-    """Check tables that were loaded from a file; see `Check`.
+    """Check the tables of a layer that was loaded from a file. This is the layer's hook `check`.
 
     RAISES (UnreadableFileError): If tables, or masks of rare rows, do not have the sizes of the config.
     """
@@ -129,7 +139,7 @@ def check(model: Tok2VecT) -> None:
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
-    """Find the table rows that belong to each token.
+    """Find the table rows whose vectors are concatenated to the vector of each token.
 
     RETURNS (list[tuple[str, np.ndarray]]): One pair per kind of n-gram, such as "the bigram that ends at the token":
         the name of its table, and (n_tokens,) row indices in this table, one per token of all documents.
@@ -157,7 +167,10 @@ def _radical_rows(docs: list[Doc]) -> RowsT:
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Return the concatenated n-gram vectors of each token, (n_tokens, nO) per document, and the backward pass."""
+    """Return one array of token vectors per document, (n_tokens, nO), and the backward pass.
+
+    The vector of a token is the concatenation of the vectors of its n-grams and of its radical.
+    """
     lengths = [len(doc) for doc in docs]
     lookups = look_up(model, docs)
     tables = {name: cast(ArrayT, model.get_param(name)) for name, _ in lookups}
@@ -185,7 +198,11 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
-    """Return a (n_tokens,) mask for training: True for n-grams that are neither rare nor removed by dropout."""
+    """Return a (n_tokens,) mask for training: True for n-grams that are neither rare nor removed by dropout.
+
+    name (str): Name of the table, such as "E2".
+    rows (np.ndarray): (n_tokens,) index of the table row of each token's n-gram.
+    """
     rare = model.attrs["rare"].get(name)
     kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
     if name not in ("E0", "E1"):

@@ -67,7 +67,10 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Read the word lists, convert the words to norms with the vocabulary of `X`, and fill the vectors at random."""
+    """Read the word lists, and initialize the vectors of the classes with random numbers.
+
+    The words are converted to norms in the same way as the tokens of the sample documents `X`.
+    """
     model.layers[0].initialize(X=X, Y=Y)
     words = [read_words(Path(path)) for path in model.attrs["lists"]]
     if X:
@@ -80,7 +83,10 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def reach(model: Tok2VecT) -> int | None:
-    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another token.
+
+    This is the layer's hook `reach`. None if the distance is unknown for the other embedding.
+    """
     embed = model.layers[0]
     hooks = hooks_of(embed)
     of_embed = hooks["reach"](embed) if "reach" in hooks else None
@@ -88,7 +94,7 @@ def reach(model: Tok2VecT) -> int | None:
 
 
 def check(model: Tok2VecT) -> None:
-    """Check vectors that were loaded from a file; see `Check`.
+    """Check the vectors of a layer that was loaded from a file. This is the layer's hook `check`.
 
     RAISES (UnreadableFileError): If there is not one vector for each class of the loaded lists.
     """
@@ -171,14 +177,14 @@ class Lexicon:
 
 @serialize_attr.register(Lexicon)
 def _to_bytes(_: Lexicon, value: Lexicon, name: str, model: Model) -> bytes:  # type: ignore[type-arg]
-    """Serialize a lexicon in the `attrs` of a model, as thinc requires."""
+    """Serialize the lexicon in the `attrs` of a model. thinc calls this function when it saves the model."""
     data: bytes = srsly.msgpack_dumps(value.lists)
     return data
 
 
 @deserialize_attr.register(Lexicon)
 def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  # type: ignore[type-arg]
-    """Load a lexicon from the bytes of `_to_bytes`.
+    """Load a lexicon from the bytes of `_to_bytes`. thinc calls this function when it loads the model.
 
     RAISES (UnreadableFileError): If the bytes are damaged, or the words would take too long to search.
     """

@@ -2,7 +2,7 @@
 
     doc ──encoder──▶ hidden states of one chunk ──head──▶ emissions of one chunk ──▶ disk ──CRF──▶ entities
 
-Encoders that can do this have the hook `encode_chunks`; see `EncoderHooks`.
+Encoders that can do this have the hook `encode_chunks`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,10 +33,12 @@ def is_long(doc: Doc) -> bool:
 
 
 def chunk_size(n_tokens: int) -> int:
-    """Return the number of tokens to encode before the next safe point, where the thread may do other work.
+    """Return the number of tokens to encode at a time.
 
-    n_tokens (int): The number to use if there is no other work.
-    RETURNS (int): At most CHUNK if `safe_points.is_interruptible()`; otherwise `n_tokens`.
+    After that many tokens comes a safe point: a place where the thread may do other work, such as short texts.
+
+    n_tokens (int): The number to use if no function is installed that does other work at safe points.
+    RETURNS (int): At most CHUNK if such a function is installed; otherwise `n_tokens`.
     """
     return min(n_tokens, CHUNK) if is_interruptible() else n_tokens
 
@@ -60,8 +62,8 @@ def map_by_length(
 def encode_chunks(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
     """Compute the hidden states of a long document in chunks.
 
-    model (Model): One of: an encoder with the hook `encode_chunks`; a listener of spacy-transformers, if the document
-        has `transformer_data.LongData`; either of them, followed by the layer that pools wordpieces.
+    model (Model): One of: an encoder with the hook `encode_chunks`; a listener of spacy-transformers, if
+        `doc._.trf_data` is a `LongData`; either of them, followed by the layer that pools wordpieces.
     doc (Doc): The document.
     RETURNS (Optional[Iterator]): Chunks in document order: arrays of hidden states, (n, width); for a listener without
         the pooling layer, `TransformerData`. None for other models, which can only encode whole documents.

@@ -37,7 +37,7 @@ def build_masked_characters_v1(
     weight (float): Weight of this loss relative to the main loss, both in nats per document.
     width (int): Width of the layer between the hidden state and the prediction.
     n_targets (int): Number of classes of the prediction; characters are hashed to classes.
-    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder; its hidden states are returned.
+    RETURNS (Model[list[Doc], list[Floats2d]]): An encoder whose output is the hidden states of `tok2vec`.
     """
     width_in = tok2vec.get_dim("nO")
     guess: GuessT = chain(Mish(width, width_in), Linear(n_targets, width))
@@ -54,20 +54,25 @@ def build_masked_characters_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Initialize the encoder, with sample documents, and the prediction layers."""
+    """Initialize the encoder with the sample documents `X`, and the layers that predict masked characters."""
     model.layers[0].initialize(X=X, Y=Y)
     model.layers[1].initialize()
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Yield the hidden states of a long document, chunk by chunk: those of the encoder, without masks."""
+    """Yield the hidden states of a long document in chunks. No character is masked.
+
+    This is the layer's hook `encode_chunks`, which calls the hook of the wrapped encoder. None if that encoder has no
+    such hook.
+    """
     return long_documents.encode_chunks(model.layers[0], doc)
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:
     """Run the encoder; in training, on copies of the documents in which some tokens are masked.
 
-    The backward pass adds the gradient of the masked prediction to that of the hidden states.
+    RETURNS (tuple): Hidden states, (n_tokens, nO) for each document, and the backward pass. It adds the gradient of the
+        prediction of masked characters to the gradient of the hidden states.
     """
     tok2vec, guess = cast(Tok2VecT, model.layers[0]), cast(GuessT, model.layers[1])
     if not is_train:

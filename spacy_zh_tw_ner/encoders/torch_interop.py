@@ -154,7 +154,10 @@ class TorchShim(PyTorchShim):
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
-        """Context manager: use the given weights, by (shim id, parameter name), and restore the old ones at the end."""
+        """Context manager: use the given weights, and restore the weights of the module at the end.
+
+        params (dict[tuple[int, str], Any]): (id of the shim, name of the parameter) → weights.
+        """
         own = dict(self._model.named_parameters())
         given = {name: params[self.id, name] for name in own if (self.id, name) in params}
         kept = {name: own[name].data for name in given}

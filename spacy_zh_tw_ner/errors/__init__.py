@@ -37,7 +37,7 @@ from .training import TrainingErrors, TrainingWarnings
 
 
 class _Coded(type):
-    """Metaclass that adds its code to each message: `Errors.ZT001` is "[ZT001] …"."""
+    """Metaclass that puts the code of each message before the message: `Errors.ZT001` is "[ZT001] …"."""
 
     def __getattribute__(cls, name: str) -> Any:
         message = super().__getattribute__(name)

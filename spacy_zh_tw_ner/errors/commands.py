@@ -6,17 +6,24 @@ class CommandErrors:
 
     # Annotation: jobs
     ZT520 = (
-        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Run the command of that "
-        "job again to continue it, or discard that job with --force."
+        "{path} is the journal of an interrupted job with other settings or inputs: its {what} was {seen}, and that of "
+        "this command is {expected}. To continue that job, run its command again. To discard it, run this command with "
+        "--force."
     )
-    ZT521 = "{role} ('{path}') does not end in the suffix of a known format. Use one of {choices}."
+    ZT521 = "{role} ('{path}') has no suffix of a known format. Give a file name that ends in one of {choices}."
     ZT522 = "There is no input file {path}. Check the path."
     ZT523 = (
         "The Parquet file {path} cannot be read: {reason}. The file is damaged, or is not in the Parquet format. Copy "
         "it again, or give another input file."
     )
-    ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
-    ZT525 = "{path} has a column {field!r} already. Choose another name for the entities with --entities-field."
+    ZT524 = (
+        "{path} has no column {field!r} of strings. Its columns (with types): {columns}. Name a column of strings with "
+        "--text-field."
+    )
+    ZT525 = (
+        "{path} has a column {field!r} already, so the entities cannot be written to a column of this name. Choose "
+        "another name with --entities-field."
+    )
     ZT526 = (
         "{path} changed while it was read (its size or modification time differs), so no output was written. Run the "
         "command again when the file is complete."
@@ -25,20 +32,23 @@ class CommandErrors:
         "A worker process was killed or ran out of memory ({reason}). Finished chunks are in {folder}. Run the same "
         "command again to continue, with fewer --workers if memory is short."
     )
-    ZT528 = "{setting} cannot be {value}. {remedy}"
+    ZT528 = "{setting} has the value {value}, which is not allowed. {remedy}"
     ZT529 = (
         "The output has {tokens:,} tokens so far, more than one .spacy file can hold ({limit:,}). Write .jsonl or "
         ".parquet, or split the input into several files."
     )
     ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
-    ZT532 = "Ray could not be started or reached{address}: {reason}. Check --address and RAY_AUTH_TOKEN."
+    ZT532 = (
+        "Ray could not be started or reached{address}: {reason}. Check the option --address and the environment "
+        "variable RAY_AUTH_TOKEN."
+    )
     ZT533 = (
-        "--workers {workers} with --gpu needs a GPU per worker, but {gpus} were found. Give fewer --workers, or leave "
-        "--gpu out."
+        "--gpu needs one GPU per worker, but --workers is {workers} and {gpus} GPUs were found. Lower --workers to the "
+        "number of GPUs, or leave --gpu out to use the CPU."
     )
 
     # Errors that end a command
-    ZT676 = "{path}: {reason}. {remedy}"
+    ZT676 = "The operating system reports an error for {path}: {reason}. {remedy}"
     ZT677 = "`{command}` failed. Correct the config, file or connection that this error names: {reason}"
     ZT678 = (
         "`{command}` stopped with an unexpected error, {kind}. This is a bug: report it, with the traceback above, to "
@@ -46,7 +56,10 @@ class CommandErrors:
     )
     ZT679 = "`{command}` was interrupted. {remedy}"
     ZT680 = "{package} is required but not installed. Run `{hint}`."
-    ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
+    ZT681 = (
+        "Out of memory. Give less data at a time, for example a smaller file or batch size, or use a machine with more "
+        "memory."
+    )
 
     # Annotation: input
     ZT685 = (
@@ -72,7 +85,8 @@ class CommandErrors:
     ZT695 = "The component {factory!r} needs {package}, which is not installed. Run `pip install {package}`."
     ZT696 = (
         "The component {name!r} cannot be trained with numpy {numpy}: spacy-curated-transformers 0.3.1 fails with "
-        'numpy 2.4 and later. Run `pip install "numpy<2.4"` for training; the result predicts with any numpy.'
+        'numpy 2.4 and later. Run `pip install "numpy<2.4"` for training. The trained pipeline can be used with any '
+        "version of numpy."
     )
 
     # Devices

@@ -42,7 +42,10 @@ class ComponentErrors:
         "every path. Allow at least one tag for each token, and the transitions between these tags."
     )
     ZT109 = "The CRF has no tags: its transition arrays are empty. Add labels to the component first."
-    ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or pass compiled=None."
+    ZT110 = (
+        "compiled=True needs numba, which is not installed. Run `{hint}`, or pass compiled=None to use numpy without "
+        "numba."
+    )
     ZT111 = "The gold mask must be a boolean array with the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = (
@@ -191,4 +194,4 @@ class ComponentWarnings:
     )
 
     # Import paths
-    ZT970 = "{old} has moved. Import from {new} instead; the old path will be removed in version 1.0."
+    ZT970 = "{old} has moved. Import it from {new} instead; the old path will be removed in version 1.0."

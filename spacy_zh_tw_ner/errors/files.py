@@ -45,8 +45,8 @@ class FileErrors:
     # Outputs
     ZT670 = "{path} exists already. Replace it with --force (in Python: force=True), or choose another output."
     ZT671 = (
-        "{path} exists and was not written by this package ({seen}). It is never replaced, not even with --force. "
-        "Choose another output, or remove it yourself."
+        "{path} exists and was not written by this package ({seen}). This package never replaces it, not even with "
+        "--force. Choose another output, or remove {path} yourself."
     )
     ZT672 = (
         "{path} contains files that this package did not write: {names}. Replacing the folder would delete them. Move "
@@ -62,6 +62,6 @@ class FileErrors:
         "choose another output."
     )
     ZT731 = (
-        "{path} has no {checkpoint} from which --resume could continue, but already holds {found}. Replace these with "
-        "--force, or choose another output."
+        "{path} has no {checkpoint} from which --resume could continue, but already holds {found}. Replace the run in "
+        "{path} with --force, or choose another output."
     )

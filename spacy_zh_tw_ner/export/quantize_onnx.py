@@ -60,7 +60,10 @@ PAGE = 4096  # bytes; alignment of memory-mapped tensors
 
 @dataclass(frozen=True)
 class QuantizedComparison(ExportComparison):
-    """Emissions, speed, size and F of the quantized graph, compared with the float32 graph (fields in `_before`)."""
+    """Emissions, speed, size and F of the quantized graph, compared with the float32 graph.
+
+    Fields whose names end in `_before` belong to the float32 graph.
+    """
 
     size: int  # bytes of the quantized graph and its weights
     size_before: int
@@ -108,7 +111,10 @@ def _compare(
 
 
 def _f_score(nlp: Language, ner: CRFEntityRecognizer, session: Session, golds: Sequence[Doc]) -> float:
-    """Return micro F (0 to 100) on gold documents, with the emissions of a graph."""
+    """Return the micro F (0 to 100) that a graph reaches on gold documents.
+
+    The emissions come from the graph in `session`, and are decoded with the settings of the recognizer `ner`.
+    """
     examples = []
     decoder = EntityDecoder(ner.scheme, ner.transitions(), temperature=ner.temperature, min_score=ner.min_score)
     for start in range(0, len(golds), AT_ONCE):
@@ -161,7 +167,7 @@ class _Graph:
         self._inputs = dict[str, list[str]]()  # hidden states → their quantized values, scale, zero point
 
     def has_matrix(self, node: "NodeProto", kind: str, index: int) -> bool:
-        """Return whether a node is a `kind`, such as "MatMul", and its input `index` is a weight matrix."""
+        """Return whether a node is of the type `kind`, such as "MatMul", and its input `index` is a weight matrix."""
         tensor = self.tensors.get(node.input[index]) if node.op_type == kind else None
         return tensor is not None and len(tensor.dims) == 2
 
@@ -188,7 +194,9 @@ class _Graph:
         self._add("Mul", [f"{output}_rows_float", f"{output}_rows_scale"], [output])
 
     def _quantize(self, name: str, *, axis: int, largest: int) -> tuple[str, str]:
-        """Quantize a weight matrix to int8, once, and add it and its scales to the weights of the graph.
+        """Quantize a weight matrix to int8, and add it and its scales to the weights of the graph.
+
+        If the matrix was quantized in an earlier call, nothing is added.
 
         name (str): Name of the matrix.
         axis (int): 0 for one scale per column, 1 for one scale per row.
@@ -206,7 +214,12 @@ class _Graph:
         return quantized, scales
 
     def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
-        """Add a node to the quantized graph."""
+        """Add a node to the quantized graph.
+
+        kind (str): Operator of ONNX, such as "MatMulInteger".
+        inputs, outputs (list[str]): Names of its input and output tensors.
+        attributes (Any): Attributes of the operator.
+        """
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))

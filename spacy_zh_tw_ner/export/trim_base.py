@@ -36,13 +36,13 @@ class Trimmed(NamedTuple):
 def write_trimmed(name: str, folder: Path, *, revision: str | None = None, characters: MaskT | None = None) -> Trimmed:
     """Trim a base model and save it, with its tokenizer, in the precision in which it is stored.
 
-    A head for token classification is kept; one that predicts wordpieces is not.
+    A head for token classification is kept. A head that predicts wordpieces (language model) is left out.
 
     name (str): Id on the Hugging Face Hub, or a folder.
     folder (Path): An empty folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all. All others become the unknown
-        wordpiece.
+    characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all. All other characters become the
+        unknown wordpiece.
     RETURNS (Trimmed): Sizes of the model before and after trimming.
     RAISES (BaseModelError): If `name` is no base model, is quantized, or cannot be trimmed.
     """

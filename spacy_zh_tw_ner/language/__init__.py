@@ -62,10 +62,10 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def from_config(
         cls, config: dict[str, Any] | Config = EMPTY, *, auto_fill: bool = True, **kwargs: Any
     ) -> "TraditionalChinese":
-        """Build a pipeline as spaCy does, and fill a config that lacks settings with default values.
+        """Build a pipeline as spaCy does. Settings that the config lacks get their default values.
 
-        `spacy train` and `assemble` fill configs themselves, but `spacy debug config`, `debug data` and `debug model`
-        would reject such configs. Complete configs, for example of saved pipelines, are not changed.
+        Missing settings are filled even with `auto_fill=False`, which `spacy debug config`, `debug data` and
+        `debug model` use. Otherwise these commands would reject the short configs of this package.
         """
         default = cls.default_config
         is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
@@ -83,8 +83,9 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def create_optimizer(self) -> Optimizer:
         """Create the optimizer of [training.optimizer]. Its learning rates start at the peak of their schedules.
 
-        spaCy calls this method in `initialize`, `resume_training` and `update`, if the caller passes no optimizer.
-        `spacy train` always passes an optimizer. For the reason, see `optimizer.start_at_peak`.
+        spaCy calls this method in `initialize`, `resume_training` and `update` if the caller passes no optimizer, as in
+        training loops of users. Such loops usually do not step the schedules: with a warm-up, which begins at a rate of
+        0, they would never learn. `spacy train` steps the schedules, and does not call this method.
         """
         return create_optimizer(self.config)
 
@@ -161,7 +162,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         n_process: int = 1,
         **kwargs: Any,
     ) -> Iterator[Any]:
-        """Process texts as spaCy does, in batches that also have a limited number of characters.
+        """Process texts as spaCy does. A batch has at most `batch_size` texts, and a limited number of characters.
 
         Each component processes a whole batch before the next component starts, and a Transformer stores kilobytes per
         character. Without the limit of characters, `batch_size` books would need far more memory than as many
@@ -205,15 +206,18 @@ def _with_character_spans(doc: Doc) -> Doc:
 
 
 def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """Yield the msgpack files of models that the named components will load from the folder of a pipeline."""
+    """Yield the file `model` of each named component that has one in the folder of a pipeline.
+
+    These files are the thinc models of the components, in msgpack.
+    """
     return (file for name in names if (file := folder / name / "model").is_file())
 
 
 @contextmanager
 def _weights_only() -> Iterator[None]:
-    """Context manager: components of other packages load torch weights without pickle.
+    """Context manager: let components of other packages load torch weights without pickle, which could run code.
 
-    Before version 2.6 of torch, loading without pickle is not the default.
+    This is the default of torch since version 2.6. For earlier versions, an environment variable is set in the block.
     """
     set_ = {WEIGHTS_ONLY, NOT_WEIGHTS_ONLY} & os.environ.keys()
     if not set_:

@@ -29,7 +29,14 @@ E5 = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536, 
 
 
 def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
-    """Return the config values of a Qwen2 model."""
+    """Return the config values of a Qwen2 model.
+
+    hidden (int): Width of the hidden states.
+    layers (int): Number of layers.
+    heads (int), kv_heads (int): Number of attention heads of the queries, and of the keys and values.
+    inner (int): Width inside the feed-forward layers.
+    vocab (int): Number of wordpieces.
+    """
     return {
         "vocab_size": vocab,
         "hidden_size": hidden,
@@ -103,5 +110,5 @@ def trimmed_size(name: str, revision: str | None = None) -> int:
 
 
 def is_trimmed_offline(name: str) -> bool:
-    """Return whether `trimmed_size` needs no network."""
+    """Return whether `trimmed_size` can compute its result for this base model without network."""
     return name in TRIMMED or Path(name).is_dir()

@@ -27,7 +27,7 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A change of a config that saves memory, applied after all earlier changes."""
+    """A change of settings that saves memory, and the config after this change and all earlier ones."""
 
     level: int  # 1 to 3, see the module
     change: str  # the changed settings as text
@@ -72,7 +72,7 @@ def _trim(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for half precision (fp16, or bf16 for Qwen); {} unless the precision is float32."""
+    """Return the setting for half precision: fp16, or bf16 for Qwen. {} if the precision is half precision already."""
     if recipe.settings.memory.precision != "fp32":
         return {}
     # Qwen models are published in bf16; their values would overflow in fp16.
@@ -93,7 +93,10 @@ def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
-    """Return settings with half the batch size and twice the batches per update; {} for batches of one window."""
+    """Return settings that halve the batch size and double the number of batches per update.
+
+    {} if a batch has one window.
+    """
     if recipe.n_windows == 1:
         return {}
     more = replace(recipe, n_windows=recipe.n_windows // 2, accumulate=2 * recipe.accumulate)
@@ -101,7 +104,7 @@ def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for AdamW with 8-bit states; {} if the optimizer is not AdamW."""
+    """Return the setting that replaces AdamW by AdamW with 8-bit states; {} if the optimizer is not AdamW."""
     return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 
@@ -121,13 +124,13 @@ def _lora(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for the next smaller base model; {} if SMALLER has none."""
+    """Return the setting for the next smaller base model of the same family; {} if none is known."""
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
 def _qlora(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that quantizes the frozen base weights to NF4; {} if they are quantized."""
+    """Return the setting that quantizes the frozen weights of the base model to NF4; {} if they are quantized."""
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
@@ -152,7 +155,13 @@ CHANGES: list[tuple[int, ChangeT]] = [
 
 
 def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object) -> SettingsT:
-    """Return the setting `memory.{setting}`, or a whole `memory` block with it if the config has no such block."""
+    """Return the change of a config that gives `memory.{setting}` a value: {path: value}.
+
+    If the config has no block `memory`, the change adds this block, with default values for its other settings.
+
+    config (Config), recipe (Recipe): The config, and its model, whose path is `recipe.section`.
+    setting (str), value (object): Name and value of the setting.
+    """
     block = config.interpolate()
     for key in recipe.section.split("."):
         block = block[key]
@@ -162,7 +171,10 @@ def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object)
 
 
 def _optimizer_setting(config: Config, name: str) -> SettingsT:
-    """Return the setting for another optimizer of the Transformer; {} if the config has no GroupedOptimizer."""
+    """Return the change of a config that gives the Transformer the optimizer `name`.
+
+    {} if the config has no GroupedOptimizer, because only that one has a separate optimizer for the Transformer.
+    """
     grouped = "GroupedOptimizer" in config["training"]["optimizer"].get("@optimizers", "")
     return {"training.optimizer.optimizer": name} if grouped else {}
 

@@ -31,7 +31,7 @@ FEW, MANY = 16, 32  # windows of two plans for extrapolation; in smaller batches
 
 @dataclass(frozen=True)
 class Plan:
-    """Peak memory of a training step by part, in bytes."""
+    """Estimate of the peak memory of a training step in bytes, divided into parts such as weights and gradients."""
 
     weights: int
     gradients: int  # of the trainable weights
@@ -52,7 +52,7 @@ class Plan:
         return self.weights + self.gradients + self.optimizer + self.activations + self.head + self.context
 
     def fits(self, vram: float) -> bool:
-        """Return whether the total, less offloadable weights, fits into a GPU with `vram` GiB of memory."""
+        """Return whether a GPU with `vram` GiB of memory is large enough for all parts except offloadable weights."""
         return self.total - self.offloadable <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
@@ -96,7 +96,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
     """Build a backbone on torch's `meta` device.
 
     settings (BackboneSettings): Base model, adapters, quantization and memory settings.
-    n_layers (Optional[int]): Number of layers instead of that of the base model.
+    n_layers (Optional[int]): Number of layers to build; None for as many as the base model has.
     RETURNS (Backbone): The backbone. It is cached: a caller that changes it must undo the change.
     """
     config = config_of(settings.name, settings.revision)
@@ -130,9 +130,11 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
 
 
 def offloadable_bytes(backbone: Backbone) -> int:
-    """Return the bytes of frozen layers, less the largest one, if `memory.device_map` can offload them in training.
+    """Return how many bytes of frozen layers `memory.device_map` can keep off the GPU during training.
 
-    Without gradient checkpointing, the autograd graph keeps the weights of all layers on the GPU.
+    These are the frozen weights of all layers except the largest one: one layer has to fit into the GPU while it runs.
+    The result is 0 if the backbone has no `device_map`, has no adapters, or is quantized. It is also 0 without gradient
+    checkpointing, because then the autograd graph keeps the weights of all layers on the GPU.
     """
     settings = backbone.settings
     is_usable = settings.lora is not None and settings.quantization is None
@@ -158,7 +160,7 @@ def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:
 def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Plan | None:
     """Estimate the memory of a batch that is split into the largest micro-batches that fit.
 
-    recipe (Recipe): Model, batch and optimizer. The batch as a whole must not fit.
+    recipe (Recipe): Model, batch and optimizer. Call this function only if the whole batch does not fit.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.
@@ -211,8 +213,11 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
 def total_by_depth(recipe: Recipe, device: str) -> float:
     """Return the total memory of a training step in bytes.
 
-    For a deep model, it is extrapolated from two models with fewer layers, which is faster. The extrapolation is linear
-    in the number of layers, because all layers have the same sizes.
+    For a deep model, the total is extrapolated from two models with fewer layers, which is faster. The extrapolation is
+    linear in the number of layers, because all layers have the same sizes.
+
+    recipe (Recipe): Model, batch and optimizer.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
     """
     depth = int(backbone_on_meta(recipe.settings, recipe.n_layers).model.config.num_hidden_layers)
     if depth <= 2 * DEEP or recipe.settings.memory.freeze_layers:
@@ -222,10 +227,14 @@ def total_by_depth(recipe: Recipe, device: str) -> float:
 
 
 def _update_workspace(optimizer: str, trained: list[nn.Parameter], device: str) -> int:
-    """Return the bytes of temporary tensors during the update of the largest parameter.
+    """Return the bytes of the temporary tensors that an optimizer allocates to update the largest parameter.
 
-    Adafactor allocates the update and its square. On a CPU, bitsandbytes unpacks gradient and states to five copies
-    (measured). All others update in place.
+    Adafactor allocates the update and its square. On a CPU, bitsandbytes allocates five float32 tensors of the size of
+    the parameter, to unpack its gradient and states (measured). All other optimizers update in place.
+
+    optimizer (str): Name of the optimizer, as in `GroupedOptimizer.v1`.
+    trained (list[nn.Parameter]): The parameters that are trained.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
     """
     copies = 2 if optimizer == "adafactor" else 5 if optimizer.endswith("8bit") and device == "cpu" else 0
     return copies * max((_bytes(p) for p in trained), default=0)

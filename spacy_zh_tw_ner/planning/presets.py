@@ -93,8 +93,8 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
     """Derive a config that trains an existing pipeline further.
 
     Components, weights and tokenizer come from the pipeline. Batcher, optimizer and corpora come from the training
-    config of the pipeline. If the pipeline was not trained with one, such as a converted checkpoint, they come from a
-    config of this package. New labels of the training corpus are added.
+    config of the pipeline. A converted checkpoint has no training config; then batcher, optimizer and corpora come from
+    a config of this package. New labels of the training corpus are added.
 
     name (str): Folder or package name of the pipeline, for the setting `source` of the components.
     folder (Path): The folder that contains the files of the pipeline.
@@ -169,7 +169,7 @@ def _parameters(block: Mapping[str, Any]) -> list[str]:
 
 
 def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
-    """Return the value at a path of a config, or None."""
+    """Return the value of a config at a path such as ["training", "optimizer"]; None if there is none."""
     found: Any = config
     for section in sections:
         found = found.get(section) if isinstance(found, Mapping) else None
@@ -177,7 +177,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Yield the paths of all settings and sections of a config, such as "training.dropout", prefixed by `before`."""
+    """Yield `before` + the path of each setting and section of a config, such as "training.dropout"."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

@@ -18,7 +18,7 @@ BERT_SPECIAL = 2  # special wordpieces of a window: [CLS] and [SEP]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Model, batch and optimizer of a training step."""
+    """Settings that determine the memory of a training step: base model, batch, window length, optimizer and labels."""
 
     settings: BackboneSettings  # of the base model
     section: str  # path of the model in the config
@@ -33,7 +33,7 @@ class Recipe:
 def read_recipe(config: Config) -> Recipe:
     """Read model, batch and optimizer from a config.
 
-    config (Config): Complete config; see `read_config`.
+    config (Config): Complete config, in which presets are already merged with the configs that they extend.
     RETURNS (Recipe): The settings that determine the memory.
     RAISES (PlanError): If the config has no Transformer, or its batcher has no `size`.
     """

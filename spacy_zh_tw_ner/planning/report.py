@@ -16,7 +16,7 @@ DEFAULT_VRAM = 12.0
 
 @dataclass(frozen=True)
 class PlanReport:
-    """Memory plan of a config, the largest batches, and changes that make the config fit."""
+    """Memory plan of a config, the largest batch for each window length, and changes that make the config fit."""
 
     name: str  # name of the config
     recipe: Recipe

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Recognizer(Protocol):
-    """Recognize the entities of texts. No part of a text stays in memory afterwards."""
+    """Interface of recognizers, which find the entities of texts. No part of a text stays in memory afterwards."""
 
     labels: tuple[str, ...]  # labels that an entity may have
     evidence_labels: tuple[str, ...]  # labels for which gazetteer matches can be evidence
@@ -33,8 +33,8 @@ class Recognizer(Protocol):
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without.
-            None instead of a sequence: no text has matches.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
+            matches. None instead of a sequence: no text has matches.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
         RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """
@@ -52,8 +52,8 @@ def load_recognizer(
     max_chars (int): Length in characters of the longest text to accept. A lower `nlp.max_length` is raised to it.
     threads (int): CPU threads; 0 for the default of torch or ONNX Runtime.
     gpu_id (int): GPU id for a spaCy pipeline, or -1 for the CPU.
-    learn_characters (bool): For a spaCy pipeline, cache all characters of ASCII and Big5, which takes half a second and
-        makes short texts a fifth faster; see `SpacyRecognizer.learn_characters`.
+    learn_characters (bool): For a spaCy pipeline: whether to add all characters of ASCII and Big5 to the vocabulary
+        permanently. This takes half a second, and short texts are processed a fifth faster.
     RETURNS (Recognizer): The recognizer.
     RAISES (ValueError): If the source does not exist or cannot be loaded.
     RAISES (DeviceError): If a GPU is requested for an exported model, or there is no such GPU.
@@ -94,7 +94,7 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
-    """Create a document with character tokens, entities and scores."""
+    """Create a document of a text with character tokens, and set the entities and scores in `found`."""
     from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)

@@ -25,7 +25,7 @@ ASCII, LEAD, TRAIL = range(33, 127), range(0xA1, 0xFA), (*range(0x40, 0x7F), *ra
 
 
 class SpacyRecognizer:
-    """Recognizer of a spaCy pipeline; see `Recognizer`.
+    """Recognizes the entities of texts with a spaCy pipeline.
 
     Texts are processed in a memory zone: the strings and lexemes that a batch adds to the vocabulary are freed after
     it. spaCy therefore creates the lexemes of the same characters again for each batch, which takes a fifth of the time
@@ -48,7 +48,14 @@ class SpacyRecognizer:
     def __call__(
         self, texts: Sequence[str], gazetteers: Sequence[Hints | None] | None = None
     ) -> list[tuple[Found, ...]]:
-        """Recognize the entities of texts; see `Recognizer`."""
+        """Recognize the entities of texts.
+
+        texts (Sequence[str]): Any number of texts, of any length up to `nlp.max_length`.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
+            matches. None instead of a sequence: no text has matches.
+        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
+        RAISES (ValueError): If a text is not valid Unicode, or is too long.
+        """
         with self._memory_zone():
             docs = self._make_docs(texts, gazetteers if gazetteers is not None else [None] * len(texts))
             if is_interruptible():
@@ -61,7 +68,10 @@ class SpacyRecognizer:
             self._nlp.make_doc(text)
 
     def docs(self, texts: Sequence[str]) -> Iterator[tuple[Doc, tuple[Found, ...]]]:
-        """Yield the document and the entities of each text. A document is invalid after the iteration."""
+        """Yield the document and the entities of each text.
+
+        Do not use a document after the iteration has ended: its strings are freed then.
+        """
         with self._memory_zone():
             for doc in self._nlp.pipe(texts):
                 yield doc, _entities(doc)
@@ -87,7 +97,7 @@ class SpacyRecognizer:
     def _memory_zone(self) -> Iterator[None]:
         """Context manager: open a memory zone of spaCy, unless one is open already.
 
-        A zone is already open if this batch runs at a safe point of a long text.
+        A zone is already open if this thread is processing a long text, and has interrupted it for this batch.
         """
         if self._nlp.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
             yield
@@ -96,7 +106,7 @@ class SpacyRecognizer:
                 yield
 
     def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
-        """Process one long document with a safe point after each component.
+        """Process one long document. After each component, the thread may do other work (a safe point).
 
         If the last component that sets entities is a CRF recognizer, its prediction is returned without being written
         to the document: writing the entities of a million characters would hold the GIL for a tenth of a second.
@@ -114,7 +124,15 @@ class SpacyRecognizer:
 def load_spacy_recognizer(
     source: str, *, max_chars: int, threads: int, gpu_id: int, learn_characters: bool
 ) -> SpacyRecognizer:
-    """Load the recognizer of a spaCy pipeline. The arguments have the same meaning as in `load_recognizer`."""
+    """Load the recognizer of a spaCy pipeline.
+
+    source (str): Folder of the pipeline, or name of an installed package.
+    max_chars (int): Length in characters of the longest text to accept. A lower `nlp.max_length` is raised to it.
+    threads (int): CPU threads; 0 for the default of torch.
+    gpu_id (int): GPU id, or -1 for the CPU.
+    learn_characters (bool): Whether to add all characters of ASCII and Big5 to the vocabulary permanently.
+    RETURNS (SpacyRecognizer): The recognizer.
+    """
     if gpu_id >= 0:
         require_gpu(gpu_id)
     limit_primitive_cache()  # bounds the memory; a single short text takes about a seventh longer
@@ -145,7 +163,10 @@ def _is_unicode(text: str) -> bool:
 
 
 def _write_matches(doc: Doc, hints: Hints) -> None:
-    """Write gazetteer matches to a document, as the component `zh_tw_gazetteer` would; CRF components read them."""
+    """Write gazetteer matches to `doc.spans`, where the CRF components of the pipeline read them.
+
+    The component `zh_tw_gazetteer` writes its matches to the same place.
+    """
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # Matches that do not start and end at token boundaries are dropped.
     whole = [span for span in spans if span is not None]
@@ -153,7 +174,7 @@ def _write_matches(doc: Doc, hints: Hints) -> None:
 
 
 def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
-    """Convert a prediction from token indices to character offsets."""
+    """Convert a prediction, whose entities have token indices, to entities with character offsets."""
     # (n_tokens + 1,) offset of the first character of each token, and the length of the text
     bounds = np.concatenate([[0], np.cumsum(doc.to_array([LENGTH, SPACY]).sum(1))])
     lengths = doc.to_array([LENGTH])

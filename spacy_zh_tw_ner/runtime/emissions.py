@@ -32,7 +32,7 @@ _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
 class Characters(NamedTuple):
-    """Tokens of a text, each one character long, and their wordpieces."""
+    """Tokens of a text, each one character long: their offsets and wordpieces, and which of them end a clause."""
 
     offsets: IndicesT  # (n_tokens,) offset of each token in the text
     ids: IndicesT  # (n_wordpieces,) wordpiece ids of all tokens
@@ -92,7 +92,7 @@ class _TextWindow(NamedTuple):
 
 
 class Emitter:
-    """Compute the emissions of texts with ONNX Runtime.
+    """Computes the emissions of texts with ONNX Runtime.
 
     folder (Path): Folder of the exported model.
     exported (Exported): Settings and wordpieces of the model.
@@ -108,7 +108,7 @@ class Emitter:
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:
-        """Run the graph on the largest wordpiece id, to check its number of embeddings and of tags.
+        """Check the number of embeddings and of tags of the graph, by running it on the largest wordpiece id.
 
         RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """
@@ -132,7 +132,7 @@ class Emitter:
         return emissions
 
     def chunks(self, text: Characters) -> Iterator[EmissionsT]:
-        """Compute the emissions of a long text window by window, with a safe point after each batch.
+        """Compute the emissions of a long text window by window. After each batch, the thread may do other work.
 
         text (Characters): The tokens of the text.
         YIELDS (EmissionsT): (n, n_tags) emissions of the next n tokens.

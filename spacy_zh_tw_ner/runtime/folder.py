@@ -35,7 +35,7 @@ GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 
 
 class Exported(NamedTuple):
-    """Settings and wordpieces of an exported model."""
+    """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF."""
 
     ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
     counts: npt.NDArray[np.int32]  # (0x110000,) number of wordpieces of each code point
@@ -110,7 +110,14 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Check the shape and range of transition scores; return them with FORBIDDEN for illegal transitions."""
+    """Convert transition, start or end scores from JSON to an array, after checking their shape and range.
+
+    key (str): Name of the value in the message.
+    values (object): The JSON value: a list, or a list of lists, of numbers.
+    legal (np.ndarray): Mask of the legal transitions; it has the expected shape.
+    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN.
+    RAISES (UnreadableFileError): If the value has another type or shape, or a number is out of range.
+    """
     shape = legal.shape
     rows = require_type(key, values, list)
     flat: list[Any] = [cell for row in rows for cell in require_type(key, row, list)] if len(shape) == 2 else rows
@@ -125,14 +132,25 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
 
 
 def _wordpiece_ids(key: str, values: object) -> list[int]:
-    """Return a list of wordpiece ids after checking its length and the range of the ids."""
+    """Return `values`, after checking that it is a list of wordpiece ids: whole numbers from 0 to MAX_WORDPIECE_ID.
+
+    key (str): Name of the value in the message.
+    values (object): The JSON value.
+    RAISES (UnreadableFileError): If it is not such a list, or has more than MAX_WORDPIECES ids.
+    """
     found = require_type(key, values, list)
     require(len(found) <= MAX_WORDPIECES, key, len(found), f"at most {MAX_WORDPIECES} wordpieces")
     return [whole_number(key, id_, 0, MAX_WORDPIECE_ID) for id_ in found]
 
 
 def _exported(fields: dict[str, Any], ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]) -> Exported:
-    """Check the numbers and ids of the wordpieces of all code points; return them with `fields` as `Exported`."""
+    """Create an Exported, after checking the wordpieces of all code points.
+
+    fields (dict[str, Any]): The checked fields of `pipeline.json`.
+    ids (np.ndarray): (n_wordpieces,) wordpiece ids of all code points in order.
+    counts (np.ndarray): (0x110000,) number of wordpieces of each code point.
+    RAISES (UnreadableFileError): If the arrays do not fit each other, or an id or a number is out of range.
+    """
     require(len(counts) == N_CODE_POINTS, "counts", len(counts), f"{N_CODE_POINTS} numbers, one per code point")
     most = min(MAX_WORDPIECES, fields["size"])
     require(bool((counts >= 1).all() and (counts <= most).all()), "counts", "others", f"numbers from 1 to {most}")

@@ -32,8 +32,8 @@ def import_onnxruntime() -> ModuleType:
     """Import onnxruntime, an optional package, with telemetry disabled.
 
     Since version 1.31, onnxruntime sends events about sessions to its makers, and writes a file `.ses` into the folder
-    for temporary files, unless the environment variable TELEMETRY is set before the import. A value set by the user is
-    kept.
+    for temporary files, unless the environment variable ORT_DISABLE_TELEMETRY is set before the import. A value set by
+    the user is kept.
 
     RETURNS (ModuleType): The module.
     RAISES (ImportError): If onnxruntime is not installed.
@@ -84,7 +84,7 @@ def require_own_weights(path: Path) -> None:
 
 
 def _require_inside(folder: Path, tensor: memoryview) -> None:
-    """Check that the external data of a tensor, if it has any, is in a file of the folder."""
+    """Check that the weights of a tensor, if they are in another file, are in a long enough file of `folder`."""
     places = {_text(entry, KEY): _text(entry, VALUE) for number, entry in _fields(tensor) if number == EXTERNAL}
     if not places:
         return
@@ -121,9 +121,9 @@ def _tensors(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memor
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and the content of each length-delimited field of a protobuf message.
+    """Yield the number and the content of each length-delimited field of a protobuf message. Skip all other fields.
 
-    See https://protobuf.dev/programming-guides/encoding.
+    https://protobuf.dev/programming-guides/encoding describes the format.
     """
     place, end = 0, len(message)
     while place < end:

@@ -40,8 +40,8 @@ class ExportedRecognizer:
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length. They are processed in batches of limited memory.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without.
-            None instead of a sequence: no text has matches.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
+            matches. None instead of a sequence: no text has matches.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
         RAISES (ZhTwNerError): If a text is not valid Unicode, or a match has a label that the model lacks.
         """
@@ -53,7 +53,7 @@ class ExportedRecognizer:
         code_points(text)
 
     def _recognize(self, texts: Sequence[tuple[str, Hints | None]]) -> list[tuple[Found, ...]]:
-        """Recognize the entities of a batch: short texts together, long ones in chunks."""
+        """Recognize the entities of a batch of texts. Short texts are processed together, and long texts in chunks."""
         tokenized = [read_characters(text, self._exported) for text, _ in texts]
         short = iter(self._emitter([characters for characters in tokenized if not _is_long(characters)]))
         return [
@@ -85,7 +85,13 @@ class ExportedRecognizer:
         return tuple(_found(prediction, kept, characters.offsets))
 
     def _evidence(self, matches: Sequence[Entity], bonus: float) -> Evidence:
-        """Return evidence for the decoder: `bonus` is added to the emission of each tag of each match."""
+        """Return the evidence for the decoder that raises the probability of gazetteer matches.
+
+        Each token of a match gets one bonus, which is added to the emission of its tag in the match.
+
+        matches (Sequence[Entity]): The matches, with token indices.
+        bonus (float): The number that is added.
+        """
         cells = [(match.start + i, tag) for match in matches for i, tag in enumerate(self._scheme.path(match))]
         return make_evidence([row for row, _ in cells], [tag for _, tag in cells], [bonus] * len(cells))
 
@@ -152,7 +158,7 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[En
 
 
 def _without_overlap(places: list[Entity]) -> set[Entity]:
-    """Return matches that do not overlap: of overlapping ones the longest is kept, of equally long ones the first."""
+    """Return matches that do not overlap: the longest of overlapping matches, or the first of equally long matches."""
     kept: set[Entity] = set()
     taken: set[int] = set()
     for place in sorted(places, key=lambda place: (place.start - place.end, place.start)):

@@ -245,8 +245,8 @@ def schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
             return [resolved(each) for each in value]
         if not isinstance(value, dict):
             return value
-        part = parts.get(str(value.get("$ref")).rpartition("/")[2], {})
-        return {**resolved(part), **{key: resolved(each) for key, each in value.items() if key != "$ref"}}
+        part = resolved(parts[value["$ref"].rpartition("/")[2]]) if "$ref" in value else {}
+        return {**part, **{key: resolved(each) for key, each in value.items() if key != "$ref"}}
 
     found: dict[str, Any] = resolved(schema)
     return found

@@ -70,7 +70,10 @@ class CharTokenizer(DummyTokenizer):
         self._configure(group=list(group), normalize=list(normalize), script=script)
 
     def _configure(self, *, group: list[str], normalize: list[str], script: str | None) -> None:
-        """Check and apply settings, and set the norms of characters in the vocabulary."""
+        """Check the settings of the tokenizer, apply them, and set the norms of characters in the vocabulary.
+
+        The arguments are those of `CharTokenizer`.
+        """
         for name in group:
             if name not in GROUPS:
                 raise SettingError(Errors.ZT002.format(value=name, choices=sorted(GROUPS)))
@@ -139,7 +142,8 @@ class CharTokenizer(DummyTokenizer):
 
         All other tokens have the norms of their characters in the vocabulary.
 
-        view (str): The text after the conversion of its script by OpenCC. It has the same length as the text.
+        doc (Doc): The tokenized document; changed in place.
+        view (str): The text of the document after OpenCC has converted its script. Its length has not changed.
         """
         for token in doc:
             seen = view[token.idx : token.idx + len(token)]
@@ -185,11 +189,11 @@ class CharTokenizer(DummyTokenizer):
 
 
 def plain_norms() -> dict[str, str]:
-    """Return the lower case of each character that has another norm in spaCy's base norms or in a fold.
+    """Return the norms of all characters to which spaCy or a fold gives another norm than their lower case.
 
-    spaCy's base norms replace ， by a comma and 。 by a full stop, for example. Here, the norm of a character is its
-    lower case, unless a fold in `normalize` changes it. The tokenizer therefore sets the norms that this function
-    returns, and then overwrites some of them with the norms of the folds in `normalize`.
+    spaCy's base norms replace ， by a comma and 。 by a full stop, for example. With this tokenizer, the norm of a
+    character is its lower case, unless a fold in `normalize` changes it. To undo the other norms, the tokenizer first
+    sets the norms that this function returns, and then the norms of the folds in `normalize`.
 
     RETURNS (dict[str, str]): Character → its lower case.
     """
@@ -205,7 +209,11 @@ def create_char_tokenizer_v1(
 ) -> Callable[[Language], CharTokenizer]:
     """Registered as `spacy-zh-tw-ner.CharTokenizer.v1`: one token per character.
 
-    The settings are those of `CharTokenizer`.
+    group (Sequence[str]): Kinds of character sequences that become one token: "latin" letters, "digit". Empty by
+        default, because an entity may end inside such a sequence.
+    normalize (Sequence[str]): Character folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
+    script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw"; null for no conversion.
+    RETURNS (Callable[[Language], CharTokenizer]): Function that creates the tokenizer of a pipeline.
     """
 
     def create(nlp: Language) -> CharTokenizer:

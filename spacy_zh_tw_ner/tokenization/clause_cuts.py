@@ -72,7 +72,7 @@ def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> in
     start (int): First own token of the window.
     furthest (int): Index of the first token that does not fit into the window.
     ends (npt.NDArray[np.int64]): Indices of the tokens that end a clause, in order.
-    RETURNS (int): Index of the token after the clause; 0 if the clause ends in the first half of the window.
+    RETURNS (int): Index of the token after the clause; 0 if no clause ends in the second half of the window.
     """
     latest = int(np.searchsorted(ends, furthest)) - 1
     cut = int(ends[latest]) + 1 if latest >= 0 else 0

@@ -81,7 +81,13 @@ class Converter:
         return converted
 
     def _offsets(self, text: str, converted: str) -> Sequence[int | None]:
-        """Return the offsets of `Conversion`. Clauses are aligned one by one, if OpenCC converts them independently."""
+        """Align a text with its conversion.
+
+        Clauses are aligned one by one, unless OpenCC converts a clause differently alone than in the text.
+
+        text (str), converted (str): The text, and its conversion by OpenCC.
+        RETURNS (Sequence[Optional[int]]): The attribute `offsets` of the `Conversion`.
+        """
         if self._in_place(text, converted):
             return range(len(text) + 1)
         clauses = CLAUSE.findall(text)
@@ -99,7 +105,10 @@ class Converter:
         return offsets
 
     def _in_place(self, text: str, converted: str) -> bool:
-        """Return whether each character i of the conversion is the conversion of character i of the text."""
+        """Return whether OpenCC has converted a text character by character, so that no offset changes.
+
+        text (str), converted (str): The text, and its conversion by OpenCC.
+        """
         return len(converted) == len(text) and (
             self.script not in REWORDING or converted == "".join(map(self.alone, text))
         )
@@ -130,11 +139,12 @@ class Converter:
                 offsets += [None] * (next_old - old - 1) + [place + next_new]
 
     def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
-        """Return the end of the word that begins at the last border: its position in the text, and in the conversion.
+        """Find the end of the word that begins at the last border.
 
         If the word or its conversion would be empty, the last border is removed from `borders`, so that the word begins
         at the previous border.
 
+        text (str), converted (str): A clause, and its conversion by OpenCC.
         borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion.
         """
         old, new = borders[-1]
@@ -153,7 +163,12 @@ class Converter:
         return len(text), len(converted)
 
     def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
-        """Restore exceptions, such as 台 in 台式機, in a conversion, except in words that were replaced as a whole."""
+        """Undo the conversion of exceptions, such as 台 in 台式機. In words that OpenCC has replaced it is not undone.
+
+        text (str), converted (str): The text, and its conversion by OpenCC.
+        offsets (Sequence[Optional[int]]): The position of each character of the text in the conversion.
+        RETURNS (str): The conversion, in which characters that are exceptions are those of the text.
+        """
         chars = list(converted)
         for i, char in enumerate(text):
             place = offsets[i]
@@ -190,14 +205,17 @@ class ScriptConverter:
         return "".join(chars)
 
     def _alone(self, char: str) -> str:
-        """Convert a character without its context; return exceptions, and characters with longer conversions, as is."""
+        """Convert a character without its context.
+
+        A character that is an exception, or whose conversion is longer than one character, is returned unchanged.
+        """
         converted = self._converter.alone(char)
         return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char
 
 
 @cache
 def load_opencc(script: str) -> Any:
-    """Load an OpenCC configuration, which takes a quarter of a second. Loaded ones are cached.
+    """Load an OpenCC configuration, which takes a quarter of a second. Loaded configurations are cached.
 
     script (str): Name of the configuration, such as "s2tw".
     RETURNS (opencc.OpenCC): The converter.

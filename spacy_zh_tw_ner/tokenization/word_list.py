@@ -64,14 +64,18 @@ class WordIndex(Generic[ValueT]):
                 prefix = text[start:end]
 
     def _find_long(self, text: str, start: int) -> Iterator[tuple[int, int, ValueT]]:
-        """Find words of more than LONGEST_PREFIX characters that begin at one position."""
+        """Find the words of more than LONGEST_PREFIX characters that begin at the position `start` of a text."""
         for length in self._long.get(text[start : start + LONGEST_PREFIX], ()):
             value = self._entries.get(text[start : start + length]) if start + length <= len(text) else None
             if value is not None:
                 yield start, start + length, value
 
     def find_whole(self, text: str) -> Iterator[tuple[int, int, ValueT]]:
-        """Find words as `find` does, except inside a sequence of Latin letters or digits, such as AI in "Haiti"."""
+        """Find all occurrences of words, except inside a sequence of Latin letters or digits, such as AI in "Haiti".
+
+        text (str): The text.
+        YIELDS (tuple[int, int, ValueT]): Start, end (exclusive) and value, sorted by start, then length.
+        """
         for start, end, value in self.find(text):
             # Only a word that begins or ends with an ASCII character can be inside such a sequence.
             if not (text[start].isascii() or text[end - 1].isascii()) or not _cuts_latin_word(text, start, end):
@@ -79,7 +83,7 @@ class WordIndex(Generic[ValueT]):
 
 
 def _cuts_latin_word(text: str, start: int, end: int) -> bool:
-    """Return whether one end of a span is between two ASCII letters or digits, inside of a Latin word."""
+    """Return whether the start or end of a span is inside a Latin word: between two ASCII letters or digits."""
     pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
     return any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 
@@ -95,7 +99,8 @@ class Hints(NamedTuple):
     """Probable entities of a text, from a source other than the model, such as a gazetteer.
 
     places (tuple[Entity, ...]): The entities, with offsets in characters; they may overlap.
-    bonus (float): Log-odds that are added to the emission of the tag that a place gives to each of its tokens.
+    bonus (float): Number that is added to one emission of each token of these entities: the emission of the tag that
+        the token has in the entity. As emissions are logarithms, it raises the log-odds of the entity.
     override (bool): Whether all places become entities, whatever the model predicts.
     """
 
@@ -108,7 +113,7 @@ class WordList:
     """Words by label. They are found in any spelling: 臺 or 台, full or half width, upper or lower case.
 
     words (Mapping[str, Iterable[str]]): Label → words.
-    RAISES (ZhTwNerError): If a label or word is not valid, see `add`.
+    RAISES (ZhTwNerError): If a label or word is empty or not a string, or a word begins or ends with white space.
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]]) -> None:
@@ -142,7 +147,7 @@ class WordList:
                 self.words.setdefault(label, []).append(word)
 
     def find(self, text: str) -> Iterator[Entity]:
-        """Find all occurrences of words, as `WordIndex.find_whole` does.
+        """Find all occurrences of words, except inside a sequence of Latin letters or digits, such as AI in "Haiti".
 
         text (str): The text.
         YIELDS (Entity): Each occurrence, with offsets in characters, once for each label of the word.

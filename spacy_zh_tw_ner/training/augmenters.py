@@ -170,6 +170,12 @@ def create_script_variants_augmenter_v1(
 ) -> AugmenterT:
     """Registered as `spacy-zh-tw-ner.script_variants.v1`: replace characters by variants, or convert to Simplified.
 
-    The settings are those of `ScriptVariants`.
+    level (float): Probability that a variant character is replaced by its other form, from 0 to 1. A character is
+        replaced everywhere in a document or nowhere, as people write consistently.
+    script_level (float): Probability that a document is first converted to one of `scripts`, from 0 to 1.
+    scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
+    pairs (Optional[Mapping[str, str]]): Variant characters: one form → the other form. Each form is replaced by the
+        other. null for 臺 → 台 and the other pairs of the tokenizer's fold "variants".
+    RETURNS (Callable): The augmenter.
     """
     return ScriptVariants(level, script_level=script_level, scripts=scripts, pairs=VARIANTS if pairs is None else pairs)

@@ -21,8 +21,8 @@ AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
 class CharCorpus:
     """Corpus reader that pairs each gold document with the same text, tokenized by the pipeline.
 
-    The tokens of the gold document may differ from those of the pipeline, because spaCy aligns both documents by
-    character. The norms of the tokens are those that the pipeline sets at inference.
+    The tokens of the gold document may differ from those of the pipeline: spaCy aligns both documents by character. The
+    norms of the tokens are those that the pipeline sets at inference.
 
     path (Path): A `.spacy` file, or a folder of several. One file at a time is in memory.
     limit (int): Largest number of documents; 0 for all.
@@ -99,6 +99,11 @@ def create_char_corpus_v1(
 ) -> Callable[[Language], Iterable[Example]]:
     """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: read `.spacy` files, tokenized again by the pipeline.
 
-    The settings are those of `CharCorpus`.
+    path (Path): A `.spacy` file, or a folder of several. One file at a time is in memory.
+    limit (int): Largest number of documents; 0 for all.
+    shuffle (bool): Shuffle the files, and the documents within each file, in every pass. Python's random number
+        generator is used, which spaCy seeds.
+    augmenter (Optional[Callable]): Yields one or more examples for each example; null for no augmentation.
+    RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
     return CharCorpus(path, limit=limit, shuffle=shuffle, augmenter=augmenter or dont_augment)

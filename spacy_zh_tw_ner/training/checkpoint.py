@@ -34,7 +34,7 @@ MOMENTS = ("mom1", "mom2", "averages")
 
 @dataclass
 class Position:
-    """Progress of a training run."""
+    """Progress of a training run: numbers of updates and tokens, duration, losses, and scores of the evaluations."""
 
     step: int = 0  # number of updates
     words: int = 0  # number of tokens processed
@@ -251,7 +251,9 @@ def _position(found: Any) -> Position:
 def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> None:
     """Replace all trainable weights of a pipeline by those of a checkpoint.
 
-    RAISES (TrainingError): If the two do not have the same names, shapes and types of weights.
+    weights (dict[str, np.ndarray]): The weights of the checkpoint, by name.
+    path (Path): The checkpoint, for the error message.
+    RAISES (TrainingError): If the weights of the pipeline have other names, shapes or types.
     """
     own = {parameter.place: parameter for parameter in parameters_of(nlp) if parameter.is_trained}
     wrong = sorted(own.keys() ^ weights.keys())

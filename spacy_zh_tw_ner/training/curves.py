@@ -78,7 +78,11 @@ def _memory(reports: Sequence[ProgressReport]) -> Panel:
 
 
 def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
-    """Draw the frame, ticks, warnings, curves and legend of a panel."""
+    """Draw the frame, ticks, warnings, curves and legend of a panel.
+
+    reports (Sequence[ProgressReport]): The reports, for the steps on the x axis and the warnings.
+    RETURNS (list[str]): SVG elements.
+    """
     ticks, last = _ticks(panel.top), max(1, reports[-1].step)
     top = max(panel.top, ticks[-1])
     parts = [text(0, -26, panel.title, font_size=14, font_weight=600)]
@@ -104,7 +108,13 @@ def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
 
 
 def _draw_curve(curve: Curve, colour: str, top: float, reports: Sequence[ProgressReport]) -> list[str]:
-    """Draw a line through each sequence of reports with a value, interrupted at gaps; a single value is a dot."""
+    """Draw a curve. It is interrupted at reports without a value; a value between two such reports is drawn as a dot.
+
+    colour (str): Colour of the line, in SVG.
+    top (float): The value at the top of the panel.
+    reports (Sequence[ProgressReport]): The reports, for the steps on the x axis.
+    RETURNS (list[str]): SVG elements.
+    """
     last = max(1, reports[-1].step)
     paths: list[list[tuple[float, float]]] = [[]]
     for report, value in zip(reports, curve.values, strict=True):

@@ -18,15 +18,15 @@ CorpusT: TypeAlias = Callable[[Language], Iterable[Example]]
 class DistillCorpus:
     """Corpus reader that mixes annotated examples with unlabelled texts, whose targets are the posteriors of a teacher.
 
-    One pass yields every text once. The annotated examples between them go on where the pass before has stopped, and
-    begin again at their end. One chunk of texts is in memory at a time if the training corpus is streamed
-    (`max_epochs = -1`).
+    One pass yields every unlabelled text once. The annotated examples are repeated: they continue from one pass to the
+    next, and start again after the last one. If the training corpus is streamed (`max_epochs = -1`), only one chunk of
+    unlabelled texts is in memory at a time.
 
     path (Path): Folder that `zh-tw-ner distill` has written: OUT/teacher.
     gold (Optional[Callable]): Corpus reader of annotated examples; None to train on the teacher alone.
-    weight (float): Weight of the loss of a text that the teacher has predicted; an annotated one has 1.
-    gold_share (Optional[float]): Share of annotated examples among all, at least 0 and less than 1. None yields all of
-        them once, and then the texts, as `initialize` needs it.
+    weight (float): Weight of the loss of a text that the teacher has predicted. Annotated examples have the weight 1.
+    gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1. None
+        yields all annotated examples once, and then the texts; `nlp.initialize` needs this order.
     shuffle (bool): Shuffle the chunks, and the texts within each chunk, in every pass.
     RAISES (SettingError): If `weight` or `gold_share` is out of range.
     """
@@ -106,8 +106,15 @@ def create_distill_corpus_v1(
     gold_share: float | None = 0.5,
     shuffle: bool = True,
 ) -> Callable[[Language], Iterable[Example]]:
-    """Registered as `spacy-zh-tw-ner.DistillCorpus.v1`: unlabelled texts with the predictions of a teacher, and gold.
+    """Registered as `spacy-zh-tw-ner.DistillCorpus.v1`: annotated examples, and texts that a teacher has predicted.
 
-    The settings are those of `DistillCorpus`.
+    path (Path): Folder that `zh-tw-ner distill` has written: OUT/teacher.
+    gold (Optional[Callable]): Corpus reader of annotated examples; null to train on the predictions of the teacher
+        only.
+    weight (float): Weight of the loss of a text that the teacher has predicted. Annotated examples have the weight 1.
+    gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1. null
+        yields all annotated examples once, and then the texts; `nlp.initialize` needs this order.
+    shuffle (bool): Shuffle the chunks, and the texts within each chunk, in every pass.
+    RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
     return DistillCorpus(path, gold=gold, weight=weight, gold_share=gold_share, shuffle=shuffle)

@@ -31,12 +31,14 @@ def tokenizer_of(config: Config) -> Language:
 
 
 def require_labels_of(config: Config, blank: Language, labels: list[str]) -> None:
-    """Check that the student has the labels of its teacher: those of its config, or those of its corpus.
+    """Check that the student has the same labels as its teacher.
+
+    The labels of the student are read from its config or, if the config names none, from its training corpus.
 
     config (Config): The interpolated config of the student.
-    blank (Language): See `tokenizer_of`.
+    blank (Language): A pipeline with the tokenizer of the student and no components, from `tokenizer_of`.
     labels (list[str]): Labels of the teacher.
-    RAISES (PipelineMismatchError): If they differ.
+    RAISES (PipelineMismatchError): If the labels differ.
     """
     own = _initialization(config, recognizer_of(config)).get("labels")
     if not isinstance(own, list):
@@ -50,13 +52,16 @@ def student_config(
 ) -> Config:
     """Return the config with which the student is trained.
 
-    The training corpus becomes a `DistillCorpus` around that of the config. Labels are those of the teacher, in its
-    order. Texts are streamed unless the config limits the number of epochs.
+    The new training corpus is a `DistillCorpus`. Its setting `gold` is the training corpus of the old config. The
+    recognizer gets the labels of the teacher, in the order of the teacher. The texts are streamed unless the old config
+    limits the number of epochs.
 
     config (Config): The interpolated config of the student; it is not changed.
     folder (Path): Folder with the predictions of the teacher.
     labels (list[str]): Labels of the teacher.
-    weight (float), gold_share (float): See `DistillCorpus`. With a share of 0, the corpus of the config is not read.
+    weight (float): Weight of the loss of a text that the teacher has predicted.
+    gold_share (float): Share of annotated examples among all examples. If it is 0, the corpus of the config is not
+        read.
     RETURNS (Config): The new config.
     RAISES (PipelineError): If the config has no recognizer that can be trained.
     """
@@ -92,7 +97,7 @@ def recognizer_of(config: Config) -> str:
 
 
 def _initialization(config: Config, name: str) -> dict[str, Any]:
-    """Return the block [initialize.components.NAME], which is created if it is missing."""
+    """Return the block [initialize.components.NAME] of a config. If it is missing, add an empty one to the config."""
     components = config.setdefault("initialize", {}).setdefault("components", {})
     block: dict[str, Any] = components.setdefault(name, {})
     return block

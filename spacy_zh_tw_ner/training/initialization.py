@@ -49,7 +49,8 @@ def create_start_from_v1(pipeline: str | None = None, component: str | None = No
 
     pipeline (Optional[str]): Folder or package of the trained pipeline; None starts from random weights.
     component (Optional[str]): Name of the recognizer in both pipelines, if there are several.
-    RETURNS (Callable[[Language], None]): The callback. It raises the errors of `copy_encoder`.
+    RETURNS (Callable[[Language], None]): The callback. It raises a PipelineMismatchError if the tokenizers or encoders
+        of both pipelines differ, and a PipelineError if a pipeline has no recognizer with its own encoder.
     """
 
     def start_from(nlp: Language) -> None:
@@ -93,7 +94,12 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
 
 
 def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
-    """Find a recognizer, also a disabled one: spaCy disables sourced components during initialization."""
+    """Return a recognizer of a pipeline: the one with the given name, or else the first.
+
+    Disabled components are searched, too, because spaCy disables sourced components during initialization.
+
+    RAISES (PipelineError): If there is no such recognizer.
+    """
     for candidate, component in nlp.components:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component

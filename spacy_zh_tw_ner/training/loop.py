@@ -81,7 +81,7 @@ class BatchStream:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Pipeline and resolved objects of the [training] section that a training step uses."""
+    """Pipeline, optimizer, settings of [training], evaluation function, and names of frozen components of a run."""
 
     nlp: Language
     optimizer: Optimizer
@@ -112,8 +112,8 @@ def train(
     stdout (Optional[IO]): Stream for the table of the logger; None for `sys.stdout`.
     stderr (Optional[IO]): Stream for progress bars; None for `sys.stderr`.
     RETURNS (Position): The progress at the end of the run.
-    RAISES (OutputError): If `output` holds another run, see `require_run_folder`.
-    RAISES (TrainingError): If the checkpoint does not fit the config or the weights, see `load_checkpoint`.
+    RAISES (OutputError): If `output` holds another run, and neither `resume` nor `force` is set.
+    RAISES (TrainingError): If the checkpoint was written with another config, or has weights of other names or shapes.
     """
     require_run_folder(output, resume=resume, force=force)
     limit_primitive_cache()
@@ -169,7 +169,14 @@ def _train(
 
 
 def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterable[tuple[dict[str, Any], bool]]:
-    """Train step by step. Yield for each step the information for the logger, and whether the score is the best."""
+    """Train step by step.
+
+    run (TrainingRun): The pipeline, and the objects and settings of [training].
+    stream (BatchStream): The training batches.
+    position (Position): The progress of the run; updated in place.
+    YIELDS (tuple[dict[str, Any], bool]): For each step: the information that spaCy passes to loggers, and whether this
+        step was evaluated and has the best score so far.
+    """
     settings = run.settings
     dropout: Any = settings["dropout"]
     dropouts: Iterator[float] = iter(constant(dropout) if isinstance(dropout, float) else dropout)
@@ -203,7 +210,12 @@ def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterabl
 
 
 def _limited_batches(stream: BatchStream, settings: dict[str, Any], position: Position) -> Iterable[tuple[int, BatchT]]:
-    """Yield batches until `max_steps`, or until `patience` steps without a better score."""
+    """Yield the batches of a stream until `max_steps` is reached, or the score has not improved for `patience` steps.
+
+    settings (dict[str, Any]): The settings of [training].
+    position (Position): The progress of the run, which the caller updates between two batches.
+    YIELDS (tuple[int, list[Example]]): The epoch, and the batch.
+    """
     max_steps, patience = settings["max_steps"], settings["patience"]
     for epoch, batch in stream:
         if max_steps and position.step > max_steps:
@@ -216,7 +228,13 @@ def _limited_batches(stream: BatchStream, settings: dict[str, Any], position: Po
 
 
 def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, float]) -> None:
-    """Train on one batch, split by `accumulate_gradient`, and apply the optimizer to all trained components."""
+    """Train on one batch, divided into `accumulate_gradient` parts whose gradients are added up.
+
+    Then the optimizer updates all trained components once.
+
+    dropout (float): The dropout rate.
+    losses (dict[str, float]): Component → loss; the losses of the batch are added.
+    """
     for part in subdivide_batch(batch, run.settings["accumulate_gradient"]):  # type: ignore[no-untyped-call]
         run.nlp.update(
             part,
@@ -240,7 +258,11 @@ def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
 
 
 def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
-    """Write model-last and, if `is_best` is True, model-best, with averaged weights if the optimizer has them."""
+    """Write model-last and, if `is_best` is True, model-best, with averaged weights if the optimizer has them.
+
+    output (Path): Folder of both models.
+    info (Optional[dict]): Results of the evaluation, which are written to `meta.json`; None without evaluation.
+    """
     if info is not None:
         with run.nlp.select_pipes(disable=run.frozen):
             update_meta(run.settings, run.nlp, info)
@@ -251,7 +273,7 @@ def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: 
 
 
 def _exchange_random(state: RandomT) -> RandomT:
-    """Set the states of Python's and numpy's random number generators, and return the previous ones."""
+    """Set the states of Python's and numpy's random number generators, and return their previous states."""
     before = (random.getstate(), np.random.get_state())
     random.setstate(state[0])
     np.random.set_state(state[1])

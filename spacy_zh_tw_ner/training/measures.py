@@ -18,7 +18,7 @@ MIB = 2**20
 
 
 class PeakMemory(NamedTuple):
-    """Peak memory since the start of the process, on the GPU or in main memory."""
+    """Peak memory since the start of the process in MiB, and its kind: memory of the GPU, or resident main memory."""
 
     mib: float
     of: str  # "GPU": allocated by torch; "RSS": resident memory of the process

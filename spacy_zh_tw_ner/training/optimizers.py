@@ -95,7 +95,7 @@ def create_linear_v1(
         rate  0 ↗ initial_rate ↘ 0
 
     initial_rate (float): The highest rate.
-    warmup_steps (int): Steps of the warm-up. In a short run there are fewer, see `warmup_share`.
+    warmup_steps (int): Steps of the warm-up, but at most `warmup_share` × `total_steps`.
     total_steps (int): Steps after which the rate is 0; set it to `${training.max_steps}`. 0 means no limit, as it does
         for `max_steps`: then the rate stays at `initial_rate` after the warm-up.
     warmup_share (float): Largest share of `total_steps` that the warm-up may take, from 0 to 1.

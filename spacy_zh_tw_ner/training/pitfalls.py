@@ -22,7 +22,7 @@ VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
 
 
 class Pitfall(Enum):
-    """Kind of failure of a training run."""
+    """Kind of failure of a training run, such as a loss that is NaN."""
 
     NOT_FINITE = auto()
     NOTHING_FOUND = auto()
@@ -31,7 +31,7 @@ class Pitfall(Enum):
 
 
 class Pitfalls:
-    """Check one training run for pitfalls, and report each of them once.
+    """Checks one training run for common failures (`Pitfall`), and reports each kind of failure once.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -129,7 +129,10 @@ class Pitfalls:
         yield f"the corpus has very few entities, or the run is too short: {VALIDATE}, or raise training.max_steps"
 
     def _causes_of_all_wrong(self, scored: set[str]) -> Iterator[str]:
-        """Yield likely causes of only wrong entities, the likeliest first. `scored` are the labels of the dev data."""
+        """Yield likely causes of a run that finds only wrong entities, the likeliest first.
+
+        scored (set[str]): Labels of the entities in the dev data.
+        """
         names = self._nlp.pipe_names
         setters = [name for name in names if "doc.ents" in self._nlp.get_pipe_meta(name).assigns]
         known = {label for name in setters for label in getattr(self._nlp.get_pipe(name), "labels", ())}

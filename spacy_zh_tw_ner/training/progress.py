@@ -12,7 +12,7 @@ from ..atomic_writes import write_whole
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """State of a training run at one evaluation; one line of `progress.jsonl`."""
+    """Step, scores, losses, learning rates, speed and memory at one evaluation of a run: a line of `progress.jsonl`."""
 
     step: int  # counted from 0, as in spaCy
     epoch: int  # counted from 0, as in spaCy
@@ -64,7 +64,9 @@ def _plain(value: Any) -> Any:
 
 
 def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[ProgressReport]:
-    """Append a report. Drop earlier reports of the same or a later step, which a resumed run reports again.
+    """Append a report to the reports of earlier steps.
+
+    Reports of the same or a later step are dropped: a resumed run repeats these steps, and reports them again.
 
     reports (Iterable[ProgressReport]): Earlier reports in order.
     report (ProgressReport): The new report.

@@ -21,9 +21,9 @@ def python_state() -> Any:
 
 
 def random_states() -> dict[str, ArrayT]:
-    """Return the states of the random number generators of torch and CUDA, and the key array of numpy's, by name.
+    """Return arrays with the states of random number generators: "numpy", "torch" and, with a GPU, "cuda".
 
-    The other parts of numpy's state are in `python_state`.
+    The array of numpy is the key of its generator. `python_state` has the other parts of numpy's state.
     """
     states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
     if torch.cuda.is_available():
@@ -34,7 +34,7 @@ def random_states() -> dict[str, ArrayT]:
 def restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
     """Restore the states of all random number generators after checking them.
 
-    arrays (dict): Arrays of a checkpoint by name. Those of `random_states` have "random/" before their names.
+    arrays (dict): Arrays of a checkpoint by name. Those that `random_states` has returned have the prefix "random/".
     python (Any): A value that `python_state` has returned.
     RAISES (UnreadableFileError): If a value cannot be the state of its generator.
     """

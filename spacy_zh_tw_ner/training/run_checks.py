@@ -26,8 +26,9 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
     resume (bool): Whether the run continues from the checkpoint in the folder.
     force (bool): Whether the run may replace another run in the folder.
     inputs (Iterable[Path]): Corpora and pipelines that the run reads, and must not overwrite.
-    RAISES (OutputError): If the folder is a file, holds another run and neither `resume` nor `force` is set, has no
-        checkpoint to resume from, or has files that this package did not write.
+    RAISES (OutputError): If the path is a file; if the folder holds another run, and neither `resume` nor `force` is
+        set; if `resume` is set, and the folder holds models but no checkpoint; or if a model or checkpoint in the
+        folder was not written by this package.
     """
     inputs = [path for path in inputs if path.exists()]
     if output.exists() and not output.is_dir():
@@ -119,7 +120,10 @@ def find_settings(config: Any, name: str, path: str = "") -> Iterator[tuple[str,
 
 
 def _settings(config: Any, path: str = "", *, blocks: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of every setting and, if `blocks` is True, also of every section."""
+    """Yield the path and value of every setting of a config and, if `blocks` is True, also of every section.
+
+    path (str): Path of `config`, if it is a section; yielded paths begin with it.
+    """
     if isinstance(config, Mapping):
         for name, value in config.items():
             here = f"{path}.{name}" if path else name

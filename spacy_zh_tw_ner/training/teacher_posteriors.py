@@ -48,7 +48,11 @@ CHUNK_NAME = re.compile(r"\d{5,}\.safetensors")
 
 @dataclass(frozen=True)
 class Manifest:
-    """Description of a pass: what was computed, and how many chunks there are; 0 while the pass is not complete."""
+    """Description of the posteriors that a teacher computes in one pass over all texts.
+
+    It has the labels, the temperature, hashes of the teacher and the texts, and the number of chunks, which is 0 while
+    the pass is not complete.
+    """
 
     labels: list[str]
     temperature: float
@@ -68,7 +72,7 @@ def compute_posteriors(
 ) -> Manifest:
     """Compute the posterior of a teacher for all texts, or continue a pass that was interrupted.
 
-    The distribution is the calibrated one: scores are divided by the temperature of the recognizer, too.
+    The scores are divided by `temperature` and by the temperature of the recognizer, which calibrates them.
 
     teacher (Language): A pipeline with a recognizer; it may be an ensemble.
     texts (UnlabelledTexts): The texts.
@@ -160,7 +164,13 @@ def _predict(
     make_doc: Callable[[str], Doc],
     temperature: float,
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Compute the arrays of one chunk. Texts of similar length are encoded together."""
+    """Compute the posteriors of one chunk of texts. Texts of similar length are encoded together.
+
+    make_doc (Callable[[str], Doc]): Tokenizer of the student, whose tokens must be those of the teacher.
+    temperature (float): Softens the distribution if greater than 1.
+    RETURNS (dict[str, np.ndarray]): The arrays of the chunk's file, by name.
+    RAISES (PipelineMismatchError): If teacher and student tokenize a text differently.
+    """
     legal = recognizer.scheme.legal_transitions.matrix
     marginals: list[Any] = [None] * len(texts)
     counts = np.empty((len(texts), int(legal.sum())), np.float32)
@@ -205,7 +215,13 @@ def _require_equal_tokens(of_teacher: Doc, of_student: Doc) -> None:
 
 
 def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
-    """Check what the folder holds, remove the files of a pass with `force`, and write the manifest of a new pass."""
+    """Prepare the output folder of a pass: check whether it continues a pass in the folder or is a new one.
+
+    For a new pass, a manifest is written. With `force`, the files of another pass in the folder are removed first.
+
+    wanted (Manifest): Description of the pass that is about to run.
+    RAISES (OutputError): If the folder holds another pass and `force` is not set, or files of other origin.
+    """
     names = sorted(entry.name for entry in folder.iterdir() if not IGNORABLE.fullmatch(entry.name))
     foreign = [name for name in names if name != MANIFEST and not CHUNK_NAME.fullmatch(name)]
     if foreign or (names and MANIFEST not in names):

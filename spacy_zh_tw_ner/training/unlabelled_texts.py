@@ -1,4 +1,4 @@
-"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, one at a time, and cut long ones."""
+"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, one at a time, and cut long texts."""
 
 import errno
 import os
@@ -29,7 +29,8 @@ class UnlabelledTexts:
     path (Path): A file with one of the SUFFIXES, or a folder of such files, which are read in the order of their names.
     text_field (str): Field of the text in .jsonl files.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
-    annotated (dict[Path, int]): Result of a pass: number of texts with annotation, which is not used, by file.
+    annotated (dict[Path, int]): File → number of its texts that have annotation, which is not used. It is counted while
+        the texts are read.
     """
 
     path: Path
@@ -38,7 +39,7 @@ class UnlabelledTexts:
     annotated: dict[Path, int] = field(default_factory=dict)
 
     def files(self) -> list[Path]:
-        """List the files.
+        """Return the files whose texts are read, sorted by name.
 
         RAISES (OSError): If the path does not exist.
         RAISES (CorpusError): If it has none of the SUFFIXES, or is a folder without such files.
@@ -57,7 +58,7 @@ class UnlabelledTexts:
         return sha256("\n".join(settings).encode()).hexdigest()
 
     def __iter__(self) -> Iterator[str]:
-        """Yield each text that has more than white space, cut to at most LONGEST characters.
+        """Yield each text that is not only white space. Texts of more than LONGEST characters are cut into parts.
 
         RAISES (CorpusError): If a file cannot be read, or there is no text at all.
         """

@@ -54,7 +54,8 @@ class Backbone(nn.Module):
     settings: The settings that the model was built with.
     kept: (n_wordpieces,) the id in the base model of each wordpiece of a trimmed vocabulary; None if the vocabulary was
         not trimmed.
-    main_device: The device of inputs and hidden states, if weights are in several places, see `dispatch`.
+    main_device: The device of inputs and hidden states, if the weights are spread over several devices
+        (`memory.device_map`); otherwise None.
     """
 
     def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:
@@ -71,7 +72,7 @@ class Backbone(nn.Module):
 
     @property
     def max_length(self) -> int | None:
-        """Longest sequence that the model supports, in wordpieces with special ones; None if there is no limit."""
+        """Largest number of wordpieces in a sequence, special wordpieces included; None if there is no limit."""
         config = self.model.config
         limit = getattr(config, "max_position_embeddings", None)
         if limit is None:
@@ -152,7 +153,8 @@ def build_backbone(
         have the embeddings of these wordpieces only.
     device (str | torch.device): The device of the weights.
     RETURNS (Backbone): The backbone, in evaluation mode.
-    RAISES (ValueError): As `load_backbone`, or if the adapters were trained on another base model.
+    RAISES (ValueError): If the weights cannot be read, the base model does not support a setting, or the adapters were
+        trained on another base model.
     """
     device, memory = torch.device(device), settings.memory
     warn_if_emulated(memory.precision, device)
@@ -192,7 +194,7 @@ def build_backbone(
 
 
 def prepare_config(config: "PretrainedConfig", dropout: float | None) -> None:
-    """Set the dropout rates of a model config, in place, and switch off its cache.
+    """Set the dropout rates of a model config, and switch off its cache of keys and values (`use_cache`), in place.
 
     config (PretrainedConfig): The config.
     dropout (float | None): Value of every dropout rate; None keeps the rates of the checkpoint.
@@ -237,10 +239,11 @@ def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase")
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
-    """Return the hash of a base model's weights.
+    """Return the hash of a base model's weights, after comparing it with the hash in the settings.
 
-    RAISES (PipelineMismatchError): If `settings.base_hash` is the hash of another base model, on which the saved
-        adapters were trained.
+    model (Base): The base model as loaded, without adapters.
+    settings (BackboneSettings): `base_hash` is the hash of the base model that saved adapters were trained on, or None.
+    RAISES (PipelineMismatchError): If the hashes differ.
     """
     found = fingerprint(model)
     if settings.base_hash not in (None, found):

@@ -79,10 +79,10 @@ def make_micro_batches(
 
     cut (WindowedDocs): The documents, cut into windows.
     table (WordpieceTable): Holds the special wordpieces and the padding id of the tokenizer.
-    max_windows (Optional[int]): Most windows in a micro-batch.
-    max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED.
-    max_length (Optional[int]): Longest sequence that the model supports, in wordpieces; special wordpieces and padding
-        are included.
+    max_windows (Optional[int]): Most windows in a micro-batch; None for no limit.
+    max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED, the default.
+    max_length (Optional[int]): Longest sequence that the model supports, in wordpieces, special wordpieces and padding
+        included; None for no limit.
     RETURNS (list[MicroBatch]): Micro-batches on the CPU. The longest windows come first, so that memory runs out at
         once if they do not fit.
     """
@@ -95,7 +95,13 @@ def make_micro_batches(
 
 
 def _micro_batch(group: Sequence[Window], length: int, cut: WindowedDocs, table: WordpieceTable) -> MicroBatch:
-    """Build the arrays of a group of windows, padded to `length` wordpieces."""
+    """Build the micro-batch of a group of windows.
+
+    group (Sequence[Window]): The windows.
+    length (int): Number of wordpieces to which each window is padded, special wordpieces included.
+    cut (WindowedDocs): The documents of the windows.
+    table (WordpieceTable): Holds the special wordpieces and the padding id of the tokenizer.
+    """
     wordpieces, before = cut.wordpieces, cut.before
     bounds = before[np.array(group)]  # (n_windows, 4) in wordpieces: start, end, own_start, own_end
     sizes, n_before = bounds[:, 1] - bounds[:, 0], len(table.prefix)

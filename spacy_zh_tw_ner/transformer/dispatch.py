@@ -34,7 +34,8 @@ SHARE = 0.8
 class OffloadedWeights(ChainMap[str, torch.Tensor]):
     """Values of offloaded weights by name: some in main memory, others in a temporary file.
 
-    The file is removed with this object. Copies of a model share both, as offloaded weights never change.
+    The file is removed when this object is freed. Offloaded weights never change, so `copy.deepcopy` of a model copies
+    neither these values nor the file.
     """
 
     def __init__(self, in_memory: Weights, on_disk: Weights) -> None:
@@ -55,7 +56,8 @@ def dispatch(model: Base, device: torch.device) -> bool:
 
     model (Base): The model, with its adapters: on the CPU, or on GPUs if it is quantized.
     device (torch.device): The device of inputs and outputs. If it is the CPU, no GPU is used.
-    RETURNS (bool): Whether there is more than one place. Otherwise, the model is on `device`, without hooks.
+    RETURNS (bool): True if weights were moved to other places than `device`. False if all of them fit on `device`: then
+        the model is there, without hooks.
     RAISES (OutputError): If the disk has too little space.
     """
     from accelerate.hooks import AlignDevicesHook, add_hook_to_module
@@ -81,14 +83,14 @@ def dispatch(model: Base, device: torch.device) -> bool:
 
 
 def remove_hooks(model: Base) -> None:
-    """Remove all hooks of accelerate. `checkpoint_layers` would replace those of layers, but not the others."""
+    """Remove all hooks that accelerate has added to a model while transformers loaded it. `dispatch` adds new ones."""
     from accelerate.hooks import remove_hook_from_submodules
 
     remove_hook_from_submodules(model)
 
 
 def is_offloaded(model: nn.Module) -> bool:
-    """Return whether some weights are in main memory or on disk while they are not used."""
+    """Return whether some weights are offloaded: in main memory or on disk while they are not used."""
     return bool(getattr(model, OFFLOADED, {}))
 
 
@@ -96,7 +98,7 @@ def require_trainable(model: nn.Module, name: str) -> None:
     """Check that no trainable weight is offloaded.
 
     name (str): Name of the base model, for the message.
-    RAISES (SettingError): If one is: an optimizer cannot update it.
+    RAISES (SettingError): If a trainable weight is offloaded, because an optimizer cannot update it.
     """
     count = sum(p.requires_grad and p.is_meta for p in model.parameters()) if is_offloaded(model) else 0
     if count:
@@ -104,7 +106,7 @@ def require_trainable(model: nn.Module, name: str) -> None:
 
 
 def gpu_memory() -> dict[int | str, int]:
-    """Return the bytes that weights may take on each GPU, for quantized weights, which cannot be offloaded."""
+    """Return the bytes that quantized weights may take on each GPU. (They cannot be offloaded to main memory.)"""
     return {device: size for device, size in _memory(torch.device("cuda")).items() if isinstance(device, int)}
 
 
@@ -117,9 +119,11 @@ def _memory(device: torch.device) -> dict[int | str, int]:
 
 
 def _places(model: Base, device: torch.device) -> dict[str, str]:
-    """Return the device of each block, "cpu" or "disk": of layers, and of what is neither in a layer nor around them.
+    """Choose a place for each block of a model. A block is a layer, or a top-level module such as the embeddings.
 
-    model (Base), device (torch.device): As for `dispatch`.
+    model (Base): The model, with its adapters.
+    device (torch.device): The device of inputs and outputs.
+    RETURNS (dict[str, str]): Name of the block → a device such as "cuda:0", "cpu" or "disk".
     """
     from accelerate.utils import get_balanced_memory, infer_auto_device_map
 
@@ -138,7 +142,7 @@ def _places(model: Base, device: torch.device) -> dict[str, str]:
 
 
 def _blocks(model: Base) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the parts of a model that are placed as a whole: each layer, and modules beside the stack of layers."""
+    """Yield the name and module of each block: the layers, and all top-level modules that do not contain the layers."""
     path = layers_path(model)
     for name, child in model.named_children():
         if name != path.partition(".")[0] and any(True for _ in child.parameters()):
@@ -148,7 +152,11 @@ def _blocks(model: Base) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _place_of(name: str, places: Mapping[str, str], device: torch.device) -> str:
-    """Return the place of a module or weight: that of its block, or the main device."""
+    """Return the place of a module or weight: the place of its block or, if it is in no block, `device`.
+
+    name (str): Name of the module or weight.
+    places (Mapping[str, str]): Name of each block → its place, such as "cuda:0", "cpu" or "disk".
+    """
     return next((place for block, place in places.items() if f"{name}.".startswith(f"{block}.")), str(device))
 
 
@@ -158,7 +166,11 @@ def _is_offloaded(place: str, device: torch.device) -> bool:
 
 
 def _moved(model: Base, places: Mapping[str, str], device: torch.device) -> tuple[Weights, Weights]:
-    """Return the weights to offload to main memory, and those to offload to disk. Adapters are in neither."""
+    """Return the weights to offload to main memory, and the weights to offload to disk. Adapters are not offloaded.
+
+    places (Mapping[str, str]): Name of each block → its place, such as "cuda:0", "cpu" or "disk".
+    device (torch.device): The device of inputs and outputs, to which offloaded weights are copied for use.
+    """
     has_adapters = any(is_adapter(name) for name, _ in model.named_parameters())
     to_memory, to_disk = Weights(), Weights()
     for name, parameter in model.named_parameters():
@@ -171,7 +183,7 @@ def _moved(model: Base, places: Mapping[str, str], device: torch.device) -> tupl
 def _require_space(folder: Path, size: int) -> None:
     """Check that a disk has space for weights of `size` bytes.
 
-    RAISES (OutputError): If it has less.
+    RAISES (OutputError): If the disk has less free space.
     """
     free = shutil.disk_usage(folder).free
     if size > free:
@@ -179,6 +191,9 @@ def _require_space(folder: Path, size: int) -> None:
 
 
 def _remove(folder: Path, process: int) -> None:
-    """Remove a temporary folder, but not from a forked process, whose parent still uses it."""
+    """Remove a temporary folder, unless this is a forked process, whose parent still uses the folder.
+
+    process (int): Id of the process that created the folder.
+    """
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)

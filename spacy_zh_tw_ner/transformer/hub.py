@@ -38,7 +38,8 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
 def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase":
     """Read the tokenizer of a base model.
 
-    name (str), revision (str | None): As in `read_config`.
+    name (str): Id on the Hub, or a folder.
+    revision (str | None): Branch, tag or commit on the Hub; None for the newest.
     RETURNS (PreTrainedTokenizerBase): The tokenizer.
     RAISES (ValueError): If there is no tokenizer.
     """
@@ -63,7 +64,8 @@ def read_model(
 ) -> Base:
     """Load the encoder of a checkpoint, without its pooler and head.
 
-    name (str), revision (str | None): As in `read_config`.
+    name (str): Id on the Hub, or a folder.
+    revision (str | None): Branch, tag or commit on the Hub; None for the newest.
     config (PretrainedConfig): Config of the model.
     weights (Mapping[str, torch.Tensor] | None): Weights by name; None reads those of the checkpoint.
     quantization (BitsAndBytesConfig | None): Quantization by bitsandbytes. It applies to the weights of the checkpoint;
@@ -73,7 +75,8 @@ def read_model(
     spread (bool): Whether to spread quantized weights over all GPUs.
     int8_cpu (bool): Whether to quantize linear layers for CPUs. `weights` may be quantized already.
     RETURNS (Base): The model, in evaluation mode; float32 except for quantized layers.
-    RAISES (ValueError): If a weight is missing or has another shape, or for the reasons that `read_config` gives.
+    RAISES (ValueError): If the checkpoint does not exist, transformers does not support the model family, or a weight
+        is missing or has another shape.
     """
     cls = _model_class(name, config)
     if weights is not None and int8_cpu:
@@ -111,9 +114,13 @@ def read_model(
 def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") -> Base:
     """Load a checkpoint in the precision in which it is stored.
 
+    name (str), revision (str | None): Id on the Hub, or a folder; and branch, tag or commit on the Hub.
+    config (PretrainedConfig): Config of the model.
+
     If it has a head for token classification, the head is loaded as well. All other heads are left out.
 
-    RAISES (ValueError): If a weight is missing, or for the reasons that `read_config` gives.
+    RAISES (ValueError): If the checkpoint does not exist, transformers does not support the model family, or a weight
+        is missing.
     """
     from transformers import AutoModelForTokenClassification
 
@@ -137,7 +144,8 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
     """Build a base model on torch's `meta` device, where weights have shapes but no values.
 
     name (str): Name of the model in messages.
-    config (PretrainedConfig), attn_implementation (str | None): As in `read_model`.
+    config (PretrainedConfig): Config of the model.
+    attn_implementation (str | None): "sdpa", "eager", or None for the default of transformers.
     RAISES (ValueError): If the model family is not supported.
     """
     with _NothingAllocated():
@@ -158,8 +166,8 @@ def _build(name: str, config: "PretrainedConfig", attn_implementation: str | Non
 class _NothingAllocated(TorchFunctionMode):
     """Mode in which `torch.empty`, `torch.zeros` and `torch.ones` create tensors on the meta device.
 
-    In the context `torch.device("meta")`, the first call of `torch.arange` would take half a second.
-    `accelerate.init_empty_weights` would allocate each parameter before it moves it to the meta device.
+    Two other ways to do this are slower: in the context `torch.device("meta")`, the first call of `torch.arange` takes
+    half a second; `accelerate.init_empty_weights` allocates each parameter before it moves it to the meta device.
     """
 
     def __torch_function__(
@@ -204,14 +212,19 @@ def _missing_weights(name: str, config: "PretrainedConfig", missing: Any) -> str
 
 
 def _attention(cls: Any, wanted: str | None) -> str | None:
-    """Return `wanted`, or None instead of "sdpa" for families without it, such as ELECTRA and DeBERTa."""
+    """Return the attention implementation to ask transformers for.
+
+    RETURNS (str | None): `wanted`; but None, the default of transformers, if `wanted` is "sdpa" and the model class
+        does not support it, such as ELECTRA and DeBERTa.
+    """
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:
     """Return the model class of transformers for a config.
 
-    RAISES (BaseModelError): If there is none, or it is an encoder-decoder.
+    name (str): Name of the base model, for the message.
+    RAISES (BaseModelError): If transformers has no class for the model family, or it is an encoder-decoder.
     """
     from transformers import MODEL_MAPPING
 
@@ -262,7 +275,9 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
 def _fitting(name: str, spread: bool) -> Iterator[None]:
     """Context manager: convert the error of transformers for quantized weights that do not fit into the GPUs.
 
-    RAISES (DeviceError): For this error, if the weights are spread.
+    name (str): Name of the base model, for the message.
+    spread (bool): Whether the weights are spread over the GPUs. If not, no error is converted.
+    RAISES (DeviceError): If the weights do not fit into the GPUs.
     """
     try:
         yield

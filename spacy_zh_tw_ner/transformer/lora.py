@@ -76,7 +76,7 @@ def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
 
     model (nn.Module): A model with adapters, frozen or not.
     bias (str): Biases that are trained, from `LoraSettings`: "none", "all", or "lora_only" (of layers with adapters).
-    RETURNS (dict[str, torch.Tensor]): Weights by name, as returned by `plain_name`.
+    RETURNS (dict[str, torch.Tensor]): Weights by name. The names are the results of `plain_name`.
     """
     return {
         plain_name(name): parameter.detach()
@@ -91,7 +91,7 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
     """Copy saved adapter weights into a model.
 
     model (nn.Module): A model with adapters; changed in place.
-    bias (str): Biases that are trained, as in `adapter_weights`.
+    bias (str): Biases that are trained, from `LoraSettings`: "none", "all", or "lora_only" (of layers with adapters).
     weights (Mapping[str, torch.Tensor]): From `adapter_weights`.
     RAISES (ValueError): If the names or shapes of the weights differ from those of the adapters of the model.
     """
@@ -105,7 +105,10 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
 
 
 def _targets(model: Base, settings: LoraSettings) -> tuple[str, ...]:
-    """Return the names, or the ends of names, of the linear layers that get adapters."""
+    """Return which linear layers get adapters: the ends of their names, such as "query", or their whole names.
+
+    RAISES (SettingError): If no linear layer has the name of a target, or the family has no default targets.
+    """
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     candidates = ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
     family = model.config.model_type

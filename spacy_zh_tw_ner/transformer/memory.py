@@ -110,7 +110,10 @@ def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> Non
 
 
 def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any) -> Any:
-    """Call the forward method of a layer, with gradient checkpointing in training."""
+    """Call the forward method of a layer. In training, its activations are discarded, and computed again later.
+
+    contexts (Callable): Returns the context managers of the first and of the second forward pass.
+    """
     forward = partial(type(layer).forward, layer)
     if layer.training and torch.is_grad_enabled():
         return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)

@@ -48,8 +48,7 @@ class ForwardPass:
 
     batch: The micro-batch. state: State of the random number generators before the forward pass.
     values: (n, width) result of the forward pass with its graph; None if it ran without a graph.
-    is_last_try: Whether the micro-batch is a single window, which cannot be halved, and memory has run out for it
-        before.
+    is_last_try: Whether the next out-of-memory error is raised, because this single window has failed once already.
     """
 
     batch: MicroBatch
@@ -133,7 +132,7 @@ class MicroBatchRunner:
         return hidden, partial(self._backward, passes)
 
     def _forward_with_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Encode micro-batches and keep their graphs; if memory runs out, free the graphs and return an empty list."""
+        """Write the hidden states to `hidden`, and keep the graphs. If memory runs out, return an empty list."""
         passes: list[ForwardPass] = []
         for batch in batches:
             state = _random_state(self.backbone.gpus)
@@ -146,7 +145,7 @@ class MicroBatchRunner:
         return passes
 
     def _forward_without_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Encode windows without graphs, in micro-batches small enough for the backward pass."""
+        """Write the hidden states to `hidden`, without graphs, in micro-batches small enough for the backward pass."""
         passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
@@ -162,7 +161,7 @@ class MicroBatchRunner:
         return passes
 
     def _backward(self, passes: list[ForwardPass], gradient: torch.Tensor) -> None:
-        """Add the gradients of all micro-batches to the parameters."""
+        """Run the backward pass of all micro-batches, from the gradient of the hidden states, (n_tokens, width)."""
         alone = len(passes) < 2 or passes[0].values is None  # no other graphs are in memory
         total = sum(each.batch.size for each in passes)
         # Micro-batches and checkpointed layers run again here, with dropout as in the forward pass: in training mode.
@@ -177,7 +176,7 @@ class MicroBatchRunner:
                     self._repeat(each, gradient, done)
 
     def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
-        """Run a micro-batch again in smaller parts, for the parameters that are not in `done`."""
+        """Run a micro-batch again in smaller parts. Add gradients only to parameters whose names are not in `done`."""
         if failed.is_last_try:
             raise _too_large(failed.batch)
         for part in failed.batch.cut(self.train_limit):
@@ -193,6 +192,7 @@ class MicroBatchRunner:
     ) -> frozenset[str] | None:
         """Add the gradient of one micro-batch to all parameters that are not in `done`.
 
+        gradient (torch.Tensor): (n_tokens, width) gradient of the hidden states of the whole batch.
         done (frozenset[str]): Names of parameters that already have this gradient.
         RETURNS (frozenset[str] | None): None if it succeeded. If memory ran out: the names of all parameters that have
             this gradient now, including those in `done`.
@@ -250,7 +250,7 @@ class MicroBatchRunner:
         return torch.zeros(n_tokens, self.backbone.width, device=self.device)
 
     def _attempt(self, run: Callable[[], T]) -> tuple[T] | None:
-        """Call `attempt` for `run`. If the setting `micro_batch` is null, raise out-of-memory errors instead."""
+        """Return `(run(),)`. If memory runs out, return None; but raise if the setting `micro_batch` is null."""
         if self.micro_batch is not None:
             return attempt(run)
         try:
@@ -263,7 +263,7 @@ class MicroBatchRunner:
     def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """Return the values of a micro-batch in a tuple of one; None if memory ran out. Try a single window twice."""
+        """Return `(self._values(batch),)`, or None if memory ran out. Try a batch of a single window twice."""
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)

@@ -24,12 +24,14 @@ INTERRUPTIBLE_CHUNK = 512  # the same where other work may interrupt (see `safe_
 def build_token_encoder(
     settings: BackboneSettings, get_spans: SpanGetterT, *, save: str = "full", save_dtype: str | None = None
 ) -> Tok2VecT:
-    """Build the encoder of the architectures TransformerModel.v1 and Tok2VecTransformer.v1 (see `pipe`).
+    """Build the encoder that the architectures TransformerModel.v1 and Tok2VecTransformer.v1 contain.
 
-    settings (BackboneSettings): The base model and its settings. It is loaded when the model is initialized.
+    settings (BackboneSettings): The base model and its settings. The base model is loaded when the thinc model is
+        initialized.
     get_spans (Callable): Cuts documents into spans. If a token is in several spans, its vector comes from the span in
         which it has more context on both sides.
-    save (str): Weights to save: "full", "adapter" or "merged", see `TransformerModel.v1`.
+    save (str): Weights to save: "full" for the base model and the adapters, "adapter" for the adapters only, or
+        "merged" for the base model with the adapters added to its weights.
     save_dtype (Optional[str]): Precision of saved weights, "fp16" or "bf16"; None keeps their precision.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the mean of its wordpieces' hidden states.
     RAISES (ValueError): For an unknown `save` or `save_dtype`.

@@ -74,7 +74,7 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
 
 def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
-    """Check that the loaded parameter groups have the same settings, of the same types, as those of the optimizer."""
+    """Check that loaded parameter groups have the settings of the optimizer's groups, with values of the same types."""
     found = require_type("param_groups", groups, list)
     require(len(found) == len(optimizer.param_groups), "param_groups", len(found), str(len(optimizer.param_groups)))
     # The entry `params` of a group must be equal: its indices assign the states to parameters.

@@ -21,8 +21,9 @@ class EncoderOptimizer:
     """Settings of the encoder's torch optimizer. The optimizer itself is in `BackboneShim`.
 
     rate: Current learning rate; a schedule sets it between steps.
-    name, betas, eps: Arguments of `build_optimizer`.
-    weight_decay, layer_decay, lora_rate: Arguments of `parameter_groups`.
+    name, betas, eps: Kind of optimizer, such as "adamw", and settings of AdamW (arguments of `build_optimizer`).
+    weight_decay, layer_decay, lora_rate: Weight decay of weight matrices, and factors of the learning rate by layer and
+        for adapters (arguments of `parameter_groups`).
     grad_clip: Upper bound of the norm of all gradients together; 0 for none.
     """
 
@@ -71,6 +72,7 @@ class EncoderOptimizer:
 def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
     """Update each parameter once. If memory runs out, free memory, and continue with the remaining parameters.
 
+    optimizer (torch.optim.Optimizer), scaler (torch.amp.GradScaler): The optimizer, and the scaler of its gradients.
     RAISES (TorchOutOfMemoryError): If memory runs out a second time.
     """
     known = set(optimizer.state)
@@ -176,9 +178,13 @@ def _group(
 ) -> dict[str, Any]:
     """Return the settings of a parameter group, with an empty list of parameters.
 
-    key (tuple): Depth of the layer (see `depths`), whether the parameters are those of adapters, and whether they have
-        weight decay.
+    key (tuple): Depth of the parameters (0 for embeddings, i + 1 for layer i), whether they belong to adapters, and
+        whether they have weight decay.
     n (int): Number of layers of the model.
+    rate (float): Learning rate of the last layer.
+    weight_decay (float): Weight decay of the group, if its parameters have weight decay.
+    layer_decay (float): Learning rate of a layer, divided by that of the next layer.
+    lora_rate (float): Learning rate of an adapter, divided by that of its layer.
     """
     depth, adapter, decays = key
     place = "embeddings" if depth == 0 else f"layer {depth}" if depth <= n else "top"
@@ -193,5 +199,5 @@ def _group(
 
 
 def _decays(name: str, parameter: nn.Parameter) -> bool:
-    """Return whether a parameter has weight decay."""
+    """Return whether a parameter has weight decay: all have, except vectors (biases, norms) and the B of adapters."""
     return parameter.ndim > 1 and ".lora_B." not in name

@@ -91,8 +91,9 @@ def build_tok2vec_transformer_v1(
     The pipeline then needs no `transformer` component. `nlp.replace_listeners` replaces a listener by the same layers.
     The other settings are those of `build_transformer_model_v1`.
 
-    pooling (Model[Ragged, Floats2d]), grad_factor (float): As in `TransformerListener.v1`. There is one vector per
-        token, so every pooling gives the same result.
+    pooling (Model[Ragged, Floats2d]): Layer of spacy-transformers that pools the wordpieces of a token. There is one
+        vector per token, so every pooling gives the same result.
+    grad_factor (float): Factor by which the gradient of the Transformer is multiplied.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
@@ -112,7 +113,11 @@ def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: "PipeT", docs: list[Doc], is_train: bool
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
-    """Encode documents, and return their hidden states in the batch type of spacy-transformers."""
+    """Encode documents with the Transformer.
+
+    RETURNS (tuple[FullTransformerBatch, Callable]): The hidden states, in the batch type of spacy-transformers; and the
+        backward pass.
+    """
     encoder = cast(Tok2VecT, model.layers[0])
     if not is_train and any(map(long_documents.is_long, docs)):
         return _wrap_with_long(model, docs), lambda gradient: []
@@ -145,7 +150,10 @@ def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerB
 
 
 def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
-    """Encode short documents now; long ones get `LongData`, which encodes them on demand."""
+    """Encode a batch for prediction. Short documents are encoded now; long documents get a `LongData`.
+
+    A `LongData` encodes its document when its hidden states are read.
+    """
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])
@@ -163,7 +171,8 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
     """Return the layers that `nlp.replace_listeners` puts in the place of a listener.
 
     model (PipeT): The model of the `transformer` component.
-    RETURNS (Model[list[Doc], list[TransformerData]]): That model, and a layer that splits its batches by document.
+    RETURNS (Model[list[Doc], list[TransformerData]]): `model`, followed by a layer that splits its output, which is for
+        a whole batch, into one `TransformerData` per document.
     """
     from spacy_transformers.layers.split_trf import split_trf_batch
 

@@ -114,7 +114,7 @@ def normalize_quantized(model: nn.Module, precision: str) -> None:
 
 
 def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-    """Convert the output of a layer to `dtype`. With `dtype` bound by `partial`, this is a forward hook of torch."""
+    """Convert the output of a layer to `dtype`. Used as a forward hook of torch, with `dtype` bound by `partial`."""
     return output.to(dtype)
 
 

@@ -144,7 +144,14 @@ def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 
 def _require_sizes(fields: dict[str, Any], place: str = "config") -> None:
-    """Check that every whole number in a config, nested dictionaries included, is within its limit."""
+    """Check that every whole number in a config, nested dictionaries included, is at most its limit.
+
+    Sizes decide how much memory is allocated. There are limits for numbers of layers, for numbers of positions, and for
+    all other numbers.
+
+    fields (dict[str, Any]): The config, or a nested dictionary.
+    place (str): Path of `fields`, for the message.
+    """
     for name, value in fields.items():
         key = f"{place}.{name}"
         if isinstance(value, dict):

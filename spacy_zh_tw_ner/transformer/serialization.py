@@ -62,7 +62,7 @@ def pack(
 ) -> Parts:
     """Convert a backbone and its tokenizer to a dictionary of parts that msgpack can store. Neither is changed.
 
-    save (str): "full", "adapter" or "merged"; the beginning of this file describes them.
+    save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None
         keeps them as they are.
     RETURNS (dict): Strings, bytes and numbers by name.
@@ -95,7 +95,8 @@ def pack(
 def to_bytes(parts: Parts) -> bytes:
     """Serialize the parts that `pack` returned.
 
-    When a pipeline is saved to a folder, the weights are written to a separate file instead (see `large_files`).
+    While a pipeline is being saved to a folder, the weights are written to a separate file in this folder. The bytes
+    then contain the name of the file instead of the weights.
     """
     weights = parts["weights"] or b""
     file = store(weights) if weights else None
@@ -136,7 +137,7 @@ def unpack(
     name (str | None): Id or folder of the base model, if only adapters were saved; None for the saved name.
     revision (str | None): Branch, tag or commit of the base model; None for the saved revision or, if `name` differs
         from the saved name, for the newest one.
-    memory (MemorySettings | None): Memory settings, for example with another precision; None for the saved ones.
+    memory (MemorySettings | None): Memory settings, for example with another precision; None for the saved settings.
     device (str | torch.device): The device of the weights.
     RETURNS (tuple[Backbone, PreTrainedTokenizerBase]): The backbone in evaluation mode, and its tokenizer.
     RAISES (ValueError): If the parts have another format; if the base model of saved adapters is missing, or is not the
@@ -190,8 +191,9 @@ def merge(
 def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> int:
     """Return the number of bytes of the weights that `pack` would return.
 
-    save (str), save_dtype (str | None): As in `pack`.
-    RAISES (ValueError): As `pack`.
+    save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
+    save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; or None.
+    RAISES (ValueError): For another `save` or `save_dtype`, or for "adapter" if there are no adapters.
     """
     _require_saveable(backbone, save, save_dtype)
     model, settings = backbone.model, backbone.settings
@@ -211,8 +213,10 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
 def require_packable(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> None:
     """Check before training that a backbone can be saved.
 
-    save (str), save_dtype (str | None): As in `pack`.
-    RAISES (ValueError): If the weights are too large for msgpack, or as `pack`.
+    save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
+    save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; or None.
+    RAISES (ValueError): If the weights are too large for msgpack, for another `save` or `save_dtype`, or for "adapter"
+        if there are no adapters.
     """
     size = packed_size(backbone, save, save_dtype)
     if size > LIMIT:

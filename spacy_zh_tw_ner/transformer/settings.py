@@ -18,7 +18,7 @@ LOOKUP_OF_0_1, LOOKUP = 1, 2
 
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
-    """Raise a SettingError that names the setting, its value and the valid values, unless `ok`."""
+    """Raise a SettingError unless `ok` is True. The message has the setting, its value and the valid values."""
     if not ok:
         raise SettingError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
 
@@ -26,7 +26,7 @@ def _require(ok: bool, setting: str, value: object, choices: object) -> None:
 def require_choice(setting: str, value: object, choices: tuple[str | None, ...]) -> None:
     """Check that the value of a setting is one of the choices.
 
-    RAISES (SettingError): If it is not.
+    RAISES (SettingError): If the value is none of the choices.
     """
     _require(value in choices, setting, value, ", ".join("null" if choice is None else choice for choice in choices))
 
@@ -137,7 +137,7 @@ def create_lora_v1(
     bias: str = "none",
     rslora: bool = False,
 ) -> LoraSettings:
-    """Registered as `spacy-zh-tw-ner.lora.v1`. Arguments as in `LoraSettings`."""
+    """Registered as `spacy-zh-tw-ner.lora.v1`: settings of low-rank adapters. Arguments as in `LoraSettings`."""
     targets = tuple(target_modules) if isinstance(target_modules, list) else target_modules
     return LoraSettings(r, alpha, dropout, targets, bias, rslora)
 
@@ -152,12 +152,16 @@ class BackboneSettings:
 
     name: Id on the Hugging Face Hub, or a folder.
     revision: Branch, tag or commit on the Hub; None for the newest.
-    lora, quantization, memory: See their classes; None for no adapters, and for weights that are not quantized.
+    lora: Settings of the adapters; None for no adapters.
+    quantization: How the weights of the base model are quantized; None for float32.
+    memory: Settings that trade speed for memory.
     attention: Attention of a decoder, "causal" or "bidirectional"; None for the default of the model.
     dropout: Value of every dropout rate of the base model; None for those of the checkpoint.
-    base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
-    trim: Whether to cut the vocabulary to the wordpieces of single characters when the base is loaded, see `trimming`.
-    lookup: Version of the rules by which tokens are split into wordpieces, see `LOOKUP`.
+    base_hash: Hash of the weights of the base model on which the adapters are trained; None without adapters. A saved
+        pipeline that has only the adapters is checked by it.
+    trim: Whether to cut the vocabulary to the wordpieces of single characters when the base model is loaded.
+    lookup: Version of the rules by which tokens are split into wordpieces: 1 for pipelines saved by version 0.1 of this
+        package, 2 for all others.
     """
 
     name: str

@@ -42,8 +42,9 @@ class BackboneShim(Shim):
     """Holds a backbone, its tokenizer, and the optimizer that trains it.
 
     settings (BackboneSettings): Settings of the config. The backbone is loaded by `load` or `from_bytes`.
-    save (str), save_dtype (Optional[str]): Format in which `to_bytes` saves the weights; see `serialization.pack`.
-    max_wordpieces (int): Most wordpieces of one token; further ones are dropped.
+    save (str): Weights that `to_bytes` saves: "full", "adapter" or "merged".
+    save_dtype (Optional[str]): Precision to which saved weights are rounded, "fp16" or "bf16"; None rounds nothing.
+    max_wordpieces (int): Largest number of wordpieces of one token; further wordpieces are dropped.
     """
 
     def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_wordpieces: int) -> None:
@@ -90,14 +91,15 @@ class BackboneShim(Shim):
 
     @property
     def device(self) -> torch.device:
-        """The device of the weights; of inputs and outputs, if weights are in several places."""
+        """The device of the weights. If they are spread over several devices, the device of inputs and outputs."""
         return self.backbone.device
 
     @one_at_a_time
     def load(self) -> None:
         """Load the base model and its tokenizer from the Hub, its cache or a folder, and check that it can be saved.
 
-        RAISES (ValueError): As `load_backbone`, `require_vocabulary` and `require_packable`.
+        RAISES (ValueError): If the base model cannot be loaded or does not support a setting, has no embedding for a
+            wordpiece of its tokenizer, or is too large to be saved.
         """
         tokenizer, kept = read_tokenizer(self.settings.name, self.settings.revision), None
         if self.settings.trim:
@@ -109,7 +111,7 @@ class BackboneShim(Shim):
         self.hold(backbone, tokenizer)
 
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
-        """Replace the backbone, and reset the optimizer and the scale of gradients."""
+        """Replace the backbone and the tokenizer, and reset the optimizer and the gradient scaler for fp16."""
         self._model = backbone
         self._table = WordpieceTable(tokenizer, self.max_wordpieces, backbone.settings.lookup)
         self._runner = MicroBatchRunner(backbone, self._scale)
@@ -118,7 +120,7 @@ class BackboneShim(Shim):
     def use_lookup(self, lookup: int) -> None:
         """Split tokens into wordpieces by the rules of an earlier version.
 
-        lookup (int): Version of the rules, see `settings.LOOKUP`.
+        lookup (int): Version of the rules: 1 for the rules of version 0.1 of this package, 2 for the present rules.
         """
         if lookup != self.backbone.settings.lookup:
             self.backbone.settings = replace(self.backbone.settings, lookup=lookup)
@@ -228,7 +230,8 @@ class BackboneShim(Shim):
     def from_bytes(self, data: bytes) -> "BackboneShim":
         """Load the backbone that `to_bytes` serialized; empty bytes change nothing.
 
-        The memory settings, and the name of the base model if only adapters were saved, are those of the config.
+        The memory settings are taken from the config of the pipeline, not from the bytes. If only adapters were saved,
+        the name of the base model is taken from the config, too.
         """
         if data:
             s = self.settings

@@ -39,7 +39,8 @@ class TokenSplitter:
     """Splits tokens into the ids of their wordpieces.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    lookup (int): Version of the rules by which tokens are split, see `settings.LOOKUP`.
+    lookup (int): Version of the rules by which tokens are split: 1 for the third column of the table at the beginning
+        of this file, 2 for the last column.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
@@ -77,9 +78,11 @@ class TokenSplitter:
         return self._kept is None or all(self._kept[ord(char)] for char in word)
 
     def _in_either_case(self, cased: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
-        """Split tokens in the case of their texts, or in lower case if they are unknown in that case.
+        """Split each token in the case of its text or, if that gives unknown wordpieces, in lower case.
 
         Some Chinese vocabularies have no capital letters.
+
+        cased (Sequence[str]), norms (Sequence[str]): The norm of each token, in the case of its text and in lower case.
         """
         found = self._split(cased)
         lost = [i for i, ids in enumerate(found) if cased[i] != norms[i] and not self._is_known(ids)]
@@ -92,7 +95,7 @@ class TokenSplitter:
         return [ids if self._has(word) else [] for word, ids in zip(words, self._best(words), strict=True)]
 
     def _best(self, words: Sequence[str]) -> list[list[int]]:
-        """Split words into ids: one wordpiece without a mark if there is one, or else one with a mark."""
+        """Split words into ids. Prefer one wordpiece without the mark "▁", then one wordpiece with the mark."""
         if self._unmarked is None or not words:
             return self._alone(words)
         found = [encoding.ids for encoding in self._unmarked.encode_batch(list(words), add_special_tokens=False)]
@@ -107,7 +110,7 @@ class TokenSplitter:
         return found
 
     def _may_have_mark(self, word: str) -> bool:
-        """Return whether a word may be one wordpiece with a mark.
+        """Return whether a word may be one wordpiece with the mark "▁" before it.
 
         False for a word of one character that has no such wordpiece in the vocabulary. True for all other words.
         """
@@ -119,7 +122,10 @@ class TokenSplitter:
         return self._unmarked.token_to_id(self._mark + normal) is not None
 
     def _alone(self, words: Sequence[str]) -> list[list[int]]:
-        """Split each word with the unchanged tokenizer, as the second of two words that are split already."""
+        """Split each word with the unchanged tokenizer, as if another word came before it in a list of words.
+
+        So the tokenizer puts "▁" before each word, as it does inside a text.
+        """
         if not words:
             return []
         pairs = [[NEIGHBOUR, word] for word in words]
@@ -156,8 +162,8 @@ def without_prefix(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
     """Build a tokenizer with the same vocabulary that adds no mark or space before words.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer. It is not changed.
-    RETURNS (tokenizers.Tokenizer | None): None if `tokenizer` itself adds nothing before words, or if its normalizer or
-        pre-tokenizer is written in Python.
+    RETURNS (tokenizers.Tokenizer | None): The new tokenizer. None if `tokenizer` itself adds nothing before words, or
+        its normalizer or pre-tokenizer is written in Python.
     """
     from tokenizers import Tokenizer
 

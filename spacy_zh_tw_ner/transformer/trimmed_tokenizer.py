@@ -6,7 +6,7 @@ the best of several candidates, and the best ones stay:
     WordPiece, WordLevel   the longest match stays the longest
     Unigram                the best path stays the best; the score of an unknown character depends on the lowest score
                            of all wordpieces, so that the lowest one is kept, too
-    BPE                    pairs are merged in the same order, if the wordpieces between are kept: see `merged_from`
+    BPE                    pairs are merged in the same order, if the results of all merges on the way are kept, too
 """
 
 import json
@@ -38,8 +38,9 @@ def trim_tokenizer(
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
     kept (IdsT): (n_wordpieces,) ids of the wordpieces to keep, in ascending order.
-    characters (Optional[MaskT]): (0x110000,) whether `kept` has the wordpieces of a code point; None for all.
-    RETURNS (PreTrainedTokenizerBase): The copy. Its tokenizer_config.json lists `characters`, see `kept_characters`.
+    characters (Optional[MaskT]): (0x110000,) whether `kept` has the wordpieces of each code point; None if it has those
+        of all.
+    RETURNS (PreTrainedTokenizerBase): The copy. `characters` is stored in its tokenizer_config.json.
     RAISES (BaseModelError): If the tokenizer's model is not WordPiece, WordLevel, Unigram, or BPE without affixes.
     """
     files = {name: data for name, data in tokenizer_files(tokenizer).items() if name in FILES}
@@ -124,7 +125,7 @@ def _trimmed_model(model: dict[str, Any], new_ids: Mapping[int, int], tokenizer:
 def _renumbered(node: Any, new_ids: Mapping[int, int]) -> Any:
     """Return the settings of a post-processor with new ids for its special wordpieces.
 
-    node (Any): As in `ids_around`.
+    node (Any): The settings of the post-processor in tokenizer.json, or a part of them.
     new_ids (Mapping[int, int]): Old id → new id.
     """
     if isinstance(node, list) and len(node) == 2 and isinstance(node[0], str) and isinstance(node[1], int):

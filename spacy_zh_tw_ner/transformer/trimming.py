@@ -61,7 +61,7 @@ def trim_vocabulary(
 
 
 def count_kept(tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig") -> int:
-    """Return the number of wordpieces that `trim_vocabulary` would keep."""
+    """Return the number of wordpieces that `trim_vocabulary` would keep if it kept all characters."""
     split = _split_by_lookup(tokenizer, config, _characters(None))
     return len(_find_kept(tokenizer, config, split, keeps_all=True))
 
@@ -116,12 +116,12 @@ def _characters(wanted: MaskT | None) -> list[str]:
 def _split_by_lookup(
     tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: list[str]
 ) -> dict[int, list[list[int]]]:
-    """Split characters by each version of the rules that a pipeline may use with a base model.
+    """Split characters into wordpieces by each version of the rules that a pipeline may use with a base model.
 
-    With the classifier of a checkpoint, a pipeline splits characters as the checkpoint was trained, which may be as in
-    0.1 (see `export.from_hf.use_wordpieces_of_words`).
+    Most pipelines use version 2. A pipeline with the classifier of a checkpoint uses the version that agrees with the
+    training of the checkpoint, which may be version 1 (the rules of version 0.1 of this package).
 
-    RETURNS (dict[int, list[list[int]]]): Version, see `settings.LOOKUP` → wordpiece ids of each character.
+    RETURNS (dict[int, list[list[int]]]): Version of the rules → wordpiece ids of each character.
     """
     chunks = [characters[first : first + CHUNK] for first in range(0, len(characters), CHUNK)]
     tables = {
@@ -142,7 +142,8 @@ def _find_kept(
 
     tokenizer (PreTrainedTokenizerBase): The tokenizer before it is trimmed.
     config (PretrainedConfig): Config of the model.
-    split (dict[int, list[list[int]]]): Wordpiece ids of each character that is kept, see `_split_by_lookup`.
+    split (dict[int, list[list[int]]]): Version of the rules by which tokens are split → wordpiece ids of each character
+        that is kept.
     keeps_all (bool): Whether all characters are kept, and not only some.
     """
     table = WordpieceTable(tokenizer)

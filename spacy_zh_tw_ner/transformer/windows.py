@@ -2,8 +2,7 @@
 
 Sizes are in wordpieces. A window ends after a clause if a clause ends in its second half. Otherwise it is cut within a
 clause and overlaps with the next window. A token gets its hidden state from the window in which it has more context on
-both sides: it is one of that window's *own* tokens. See `tokenization.clause_cuts`. An example with size 8, overlap 2
-and one wordpiece per token:
+both sides: it is one of that window's *own* tokens. An example with size 8, overlap 2 and one wordpiece per token:
 
     tokens      國 立 臺 灣 。 大 安 區 的 國 立 臺 灣 大 學
     window 1    國 立 臺 灣 。                                  cut after a clause
@@ -34,7 +33,7 @@ SpanGetterT: TypeAlias = Callable[[Iterable[Doc]], list[list[Span]]]
 class ClauseWindows:
     """Span getter that cuts documents after clauses.
 
-    size: Most wordpieces in a window, without special ones.
+    size: Largest number of wordpieces in a window, without special wordpieces.
     overlap: Number of wordpieces that a window has as context where it is cut within a clause; at most a quarter of
         the size.
     """
@@ -64,8 +63,11 @@ class ClauseWindows:
 
 
 def create_clause_windows_v1(size: int = 254, overlap: int = 16) -> ClauseWindows:
-    """Registered as `spacy-zh-tw-ner.clause_windows.v1`. Arguments as in `ClauseWindows`.
+    """Registered as `spacy-zh-tw-ner.clause_windows.v1`: cut documents into windows after clauses.
 
+    size (int): Largest number of wordpieces in a window, without special wordpieces.
+    overlap (int): Number of wordpieces that a window has as context where it is cut within a clause; at most a quarter
+        of the size.
     RETURNS (Callable[[Iterable[Doc]], list[list[Span]]]): The `get_spans` of a Transformer.
     RAISES (ValueError): If the overlap is negative, or more than a quarter of the size.
     """

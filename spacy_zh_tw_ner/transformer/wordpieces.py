@@ -58,11 +58,13 @@ _EMPTY = _Table(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.in
 class WordpieceTable:
     """Cache of the wordpieces that a model's tokenizer splits single tokens into.
 
-    Threads may share one: the table is never changed, only replaced.
+    Several threads may share an instance: its arrays are replaced as a whole, and never changed in place.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    max_wordpieces (int): Most wordpieces of one token. Further ones, as of a long word in Latin letters, are dropped.
-    lookup (int): Version of the rules by which tokens are split, see `settings.LOOKUP`.
+    max_wordpieces (int): Largest number of wordpieces of one token. Further wordpieces of a token, such as a long word
+        in Latin letters, are dropped.
+    lookup (int): Version of the rules by which tokens are split: 1 for the rules of version 0.1 of this package, 2 for
+        the present rules.
     RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 
@@ -122,7 +124,13 @@ class WordpieceTable:
         return Wordpieces(table.ids[np.repeat(table.firsts[places], counts) + within], counts)
 
     def _extended(self, table: _Table, keys: KeysT, norms: KeysT, texts: KeysT, strings: StringStore) -> _Table:
-        """Return a copy of a table with more tokens. If it would exceed MAX_TOKENS, its earlier tokens are dropped."""
+        """Return a copy of a table to which the tokens that it lacks are added, with their wordpieces.
+
+        If it would have more than MAX_TOKENS tokens, the tokens that were in the table are dropped.
+
+        keys (KeysT): (n_tokens,) key of each token in the table, computed from its norm and text.
+        norms, texts (KeysT): (n_tokens,) hashes of its norm and of its text in the string store `strings`.
+        """
         keys, first = np.unique(keys, return_index=True)
         if len(table.keys) + len(keys) > MAX_TOKENS:
             table = _EMPTY
@@ -190,7 +198,7 @@ def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc])
 
 
 def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
-    """Return the index of each key in a table, or None if the table lacks one of them."""
+    """Return the index in a table of each key in `norms`, (n_tokens,); None if the table lacks one of them."""
     if not len(table.keys):
         return None if len(norms) else np.empty(0, dtype=np.int64)
     places = np.searchsorted(table.keys, norms)

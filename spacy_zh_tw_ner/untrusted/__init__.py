@@ -1,8 +1,8 @@
 """Validate everything that is read from a file: names, sizes, nesting, hashes and values.
 
 A loaded folder may be damaged or hostile. Code that reads files runs inside `reading`, which converts the errors of
-libraries to `UnreadableFileError`. It calls the functions of this package before it builds a path, allocates memory or
-uses a number from a file.
+libraries to `UnreadableFileError`. Such code calls the functions of this package before it builds a path, allocates
+memory or uses a number from a file.
 
 Exported models are read with the same checks, without spaCy and torch. The modules `docbins` and `thinc_models` need
 these libraries, so they are not imported here.

@@ -122,9 +122,10 @@ HEADER = 2**12  # bytes; numpy writes 128
 
 
 def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
-    """Return the array in the bytes of an `.npy` file: magic string, version, length of the header, header, numbers.
+    """Return the array that is stored in the bytes of an `.npy` file, after checking its header.
 
     name (str): Name of the array in messages.
+    data (bytes): Magic string, version, length of the header, header, numbers.
     """
     from ast import literal_eval
 

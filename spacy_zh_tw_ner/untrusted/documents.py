@@ -52,8 +52,9 @@ def parse_msgpack(data: bytes) -> Any:
 
     data (bytes): One msgpack object.
     RETURNS (Any): The object.
-    RAISES (UnreadableFileError): For wrong lengths, deep nesting and too many values, see `scan_msgpack`. For other
-        defects, msgpack raises its own errors; the context manager `reading` converts them.
+    RAISES (UnreadableFileError): If a length goes beyond the end of the data, values are nested deeper than DEEPEST, or
+        there are more than MOST_ITEMS values. For other defects, msgpack raises its own errors; the context manager
+        `reading` converts them.
     """
     import srsly
 

@@ -38,7 +38,8 @@ def inside(folder: Path, name: object) -> Path:
     folder (Path): The folder.
     name (object): The name.
     RETURNS (Path): The path; the file need not exist.
-    RAISES (UnreadableFileError): As `require_bare_name`, or if the path is a symbolic link out of the folder.
+    RAISES (UnreadableFileError): If the name is not a plain file name, or the path is a symbolic link out of the
+        folder.
     """
     path = folder / require_bare_name(name)
     if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):

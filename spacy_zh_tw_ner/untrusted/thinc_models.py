@@ -21,8 +21,8 @@ def scan_file(path: Path) -> None:
     """Check the declared lengths in a msgpack file, which is mapped into memory instead of being read.
 
     path (Path): The file.
-    RAISES (UnreadableFileError): If a length goes beyond the end of the file, or the data is nested too deeply or has
-        too many values, see `scan_msgpack`.
+    RAISES (UnreadableFileError): If a length goes beyond the end of the file, values are nested deeper than DEEPEST, or
+        there are more than MOST_ITEMS values.
     """
     with path.open("rb") as file:
         if path.stat().st_size == 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import spacy
 
-from benchmarks import pretrained, softmax_tagger
+from benchmarks import plain_loop, pretrained, taggers
 from benchmarks.corpora import write_records
 from benchmarks.synthetic import make_checkpoint
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
@@ -23,7 +23,8 @@ STEPS = ["--training.max_steps", "3", "--training.eval_frequency", "2"]
 @pytest.mark.parametrize("name", pretrained.RUNS)
 def test_the_settings_of_a_run_are_settings_of_the_config(name: str) -> None:
     recipe = read_recipe(with_settings(read_config("e5-small"), pretrained.RUNS[name].settings))
-    assert recipe.settings.trim
+    segments = pretrained.RUNS[name].tagger in ("characters", "marked", "segmented")
+    assert recipe.settings.trim == (not segments)  # their own wordpieces need the whole vocabulary
     assert (recipe.settings.lora is not None) == ("lora" in name)
     assert (recipe.settings.quantization is not None) == ("qlora" in name)
     if recipe.settings.lora is not None:
@@ -33,9 +34,9 @@ def test_the_settings_of_a_run_are_settings_of_the_config(name: str) -> None:
 def test_a_tag_without_its_beginning_begins_an_entity() -> None:
     doc = spacy.blank("zh_tw")("蔡英文總統在臺北")
     tags = [("I", "PER"), ("I", "PER"), ("B", "PER"), ("O", ""), ("O", ""), ("I", "PER"), ("I", "LOC"), ("I", "LOC")]
-    found = [(span.text, span.label_) for span in softmax_tagger.spans(doc, tags)]
+    found = [(span.text, span.label_) for span in taggers.spans(doc, tags)]
     assert found == [("蔡英", "PER"), ("文", "PER"), ("在", "PER"), ("臺北", "LOC")]
-    assert not softmax_tagger.spans(doc, [("O", "")] * 8)
+    assert not taggers.spans(doc, [("O", "")] * 8)
 
 
 @pytest.mark.slow
@@ -76,6 +77,8 @@ def test_a_finished_run_is_not_repeated(
         with pytest.raises(SystemExit, match="--work"):
             call("--training.max_steps", "4")
 
-    monkeypatch.setattr(sys, "argv", ["softmax", str(folder / "config.cfg"), str(corpus), str(tmp_path)])
-    softmax_tagger.main()
-    assert json.loads((tmp_path / "softmax.json").read_text()).keys() == {"dev", "test", "seconds_per_step", "peak_mib"}
+    for tagger in ("softmax", "prefixes"):
+        monkeypatch.setattr(sys, "argv", ["plain_loop", tagger, str(folder / "config.cfg"), str(corpus), str(tmp_path)])
+        plain_loop.main()
+        found = json.loads((tmp_path / plain_loop.RESULT).read_text())
+        assert found.keys() == {"dev", "test", "seconds_per_step", "peak_mib"}

@@ -26,7 +26,8 @@ def test_an_error_is_one_message_and_exit_status_1(tmp_path: Path) -> None:
     source.write_text("# doc = a\n[臺北市(GPE)\n", encoding="utf-8")
     done = spacy_command("convert", source, tmp_path / "a.spacy")
     assert done.returncode == 1
-    assert only_message(done.stdout + done.stderr).startswith(f"✘ [ZT201] {source}:2: an entity is not closed.")
+    message = only_message(done.stdout + done.stderr)
+    assert message.startswith(f"✘ [ZT201] {source}:2 cannot be used: an entity is not closed.")
     assert list(tmp_path.iterdir()) == [source]
 
 

@@ -154,8 +154,8 @@ def failing(error: BaseException) -> Result:
     [
         (CorpusError(Errors.ZT203.format(path="a")), "[ZT203] a holds no sentence.", 1),
         (UsageError(Errors.ZT245.format(value="8")), "[ZT245] --split must be", 2),
-        (OSError(28, "No space left on device", "out"), "[ZT676] out: No space left on device. Free", 1),
-        (PermissionError(13, "Permission denied", "out"), "[ZT676] out: Permission denied. Check", 1),
+        (OSError(28, "No space left on device", "out"), "error for out: No space left on device. Free", 1),
+        (PermissionError(13, "Permission denied", "out"), "error for out: Permission denied. Check", 1),
         (OSError("[E050] Can't find model"), "this error names: [E050] Can't find model", 1),
         (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), install_hint("parquet"), 1),
         (ModuleNotFoundError("No module named 'peft'", name="peft.utils"), "pip install peft", 1),

@@ -276,7 +276,7 @@ def test_an_unknown_format_or_order_is_an_error_that_lists_the_choices(gold: Pat
     with pytest.raises(CorpusError, match=r"^\[ZT232\] Unknown output format 'conll'.*doccano, label-studio, bio"):
         export(gold, tmp_path / "b", "conll")
     for order in ("best", "uncertain"):
-        with pytest.raises(CorpusError, match=rf"^\[ZT231\] --order '{order}' is not possible"):
+        with pytest.raises(CorpusError, match=rf"^\[ZT231\] --order '{order}' is unknown, or needs a pipeline"):
             export(gold, tmp_path / "b", "jsonl", order=order)
 
 

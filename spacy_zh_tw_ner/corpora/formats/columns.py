@@ -64,11 +64,11 @@ def is_comment(line: str, column: int | None = None) -> bool:
     """Return whether a line is a comment.
 
     A line that begins with # is a comment, except in two cases. In the first case, it has only two cells: a token that
-    begins with #, such as #台灣, and a tag. In the second case, it has a tag, one of its first two cells is the token
-    # itself, and no cell is =.
+    begins with #, such as #台灣, and a tag. In the second case, the line has a tag, and one of its first two cells is
+    the token "#". The second case does not apply if a cell is "=", as in the comment `# text = …`.
 
     line (str): The line.
-    column (Optional[int]): Index of the column of the tags; None if it is unknown, for the last column.
+    column (Optional[int]): Index of the column of the tags. None if it is unknown; then the last column is used.
     """
     if not line.startswith("#"):
         return False
@@ -82,7 +82,7 @@ def is_comment(line: str, column: int | None = None) -> bool:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Layout of a file.
+    """Columns and peculiarities of a file in a column format.
 
     tag: Index of the column of the tags; None if no column has tags.
     token: Index of the column of the tokens.
@@ -99,7 +99,7 @@ class _Layout:
 
 
 def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a file of one token and tag per line, with blank lines between sentences. See `ReaderT`.
+    """Yield the sentences of a file that has one token and its tag per line, and blank lines between sentences.
 
     A comment `# text = …` gives the original text of the next sentence. Without this comment, the tokens are joined to
     a text, with spaces only between words of Latin and similar scripts.

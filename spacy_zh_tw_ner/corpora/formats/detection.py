@@ -45,7 +45,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """Beginning of a file, from which its format is detected."""
+    """The first lines, JSON objects or Parquet rows of a file, from which its format is detected."""
 
     path: Path
     lines: list[str]  # the first lines; empty for a JSON array or Parquet
@@ -55,7 +55,7 @@ class _Head:
 
     @property
     def content(self) -> list[str]:
-        """The lines without empty lines, comments and -DOCSTART- lines."""
+        """The lines at the beginning of the file, without empty lines, comments and -DOCSTART- lines."""
         return [line for line in self.lines if line.strip() and not is_comment(line) and line[:10] != DOCSTART]
 
 
@@ -165,7 +165,7 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
     """Return the reason why a file does not have a certain JSON format, or "" if it may.
 
-    why_not (Callable): Returns the reason for one object. If some objects are annotated, it is called for these only.
+    why_not (Callable): Called with each annotated object (if there is none, each object); returns its reason or "".
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
@@ -175,7 +175,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without annotation. Such objects do not show the format of their file."""
+    """Return whether an object has a text and no annotation. Such objects do not show the format of their file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
@@ -242,7 +242,7 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no annotation. An empty list of entities is an annotation: there are no entities."""
+    """Return whether an object has no annotation. (An empty list of entities is an annotation.)"""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)

@@ -54,7 +54,7 @@ class Sentence(NamedTuple):
 
 
 def read_docbin(path: Path) -> DocBin:
-    """Read one `.spacy` file, with checks of its content.
+    """Read one `.spacy` file, and check its content.
 
     path (Path): The file.
     RETURNS (DocBin): The documents.
@@ -92,7 +92,7 @@ def _sentence(doc: Doc) -> Sentence:
 
 
 def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of a `.spacy` file, or of a folder of several; see `ReaderT`.
+    """Yield the documents of a `.spacy` file, or of all `.spacy` files in a folder, as records.
 
     `spacy convert` writes a space after every Chinese character; these spaces are removed. A document is left out if
     any of its tokens has no gold annotation, and the user is notified of the number of these documents.

@@ -36,11 +36,11 @@ class _Row(NamedTuple):
 
 
 def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of JSON objects or Parquet rows with tokens and tags; see `ReaderT`.
+    """Yield one record for each JSON object or Parquet row with tokens and tags.
 
     If an object has a text, the tokens are found in it. Otherwise the tokens are joined to a text, with spaces only
     between words of Latin and similar scripts. The names of numeric tags are read from the Parquet metadata, or from a
-    description of the data set in the folder of the file or its parents; see `LabelNames`.
+    description of the data set, such as `dataset_info.json`, in the folder of the file or its parents.
 
     path (Path): The file.
     reading (Reading): Settings and callbacks.
@@ -131,7 +131,8 @@ def _place(
     """Find the tokens of an object in its text. If the object has no text, join the tokens to a text.
 
     tokens (Sequence[str]): The tokens, without tokenizer markers such as "##".
-    blanks (Sequence[Optional[bool]]): For each token, whether a space precedes it; see `tags.join_tokens`.
+    blanks (Sequence[Optional[bool]]): For each token, True if a space precedes it, False if not, and None to decide by
+        the script of the token. An empty sequence decides by script for all tokens.
     row (_Row): The object.
     fields (FieldNames): `text` is the name of the field of the text, or None to search for common names.
     RETURNS (tuple[str, list[tuple[int, int]]]): The text, and start and end of each token in characters.

@@ -27,27 +27,37 @@ SHAPES = {
 
 
 def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of CLUENER's JSON lines; see `ReaderT`.
+    """Yield the records of a file of CLUENER's JSON lines.
 
-    Each line has an object of label → entity text → pairs of first and last character (inclusive).
+    The spans of a line are an object {label: {entity text: [[first, last], …]}}. `first` and `last` are the indices of
+    the first and the last character of the entity.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
 
 def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of doccano's JSON lines; see `ReaderT`.
+    """Yield the records of a file of doccano's JSON lines.
 
     Spans are lists of [start, end, label] in `label` or `labels`, or objects in `entities`. The unit of offsets is a
     setting of the doccano project. The export does not name the unit, so it is detected.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     return _read_spans(path, reading, "doccano")
 
 
 def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of JSON lines of spaCy or Prodigy; see `ReaderT`.
+    """Yield the records of a file of JSON lines of spaCy or Prodigy.
 
     Each line has a text, and character spans in `spans`, `entities` or `ents`. Objects that were rejected
     or ignored in Prodigy are left out, and the user is notified of their number.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     return _read_spans(path, reading, "spaCy")
 
@@ -97,8 +107,9 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Yield the records of a file of JSON objects with a text and spans, without converting the offsets.
+    """Yield the records of a file of JSON objects with a text and spans. The offsets are those of the file.
 
+    path (Path), reading (Reading): The file, and settings and callbacks.
     name (str): The format: "CLUENER", "doccano" or "spaCy".
     """
     left_out: Counter[str] = Counter()
@@ -147,8 +158,8 @@ def read_raw(
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     reading (Reading): `reject` receives the rejected objects.
-    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields its records; none if
-        the object is left out.
+    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields the records of the
+        object. It yields nothing for an object to leave out, and raises an error for one that it cannot parse.
     name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
     objects (Optional[Iterable[tuple[str, dict]]]): Origins and objects to parse instead of those of the file.

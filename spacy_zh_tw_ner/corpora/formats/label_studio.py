@@ -51,9 +51,12 @@ def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of annotated tasks, exported as JSON or JSON-MIN; see `ReaderT`.
+    """Yield one record for each annotated task in an export of the format JSON or JSON-MIN.
 
     Of a task with several annotations, the one marked as ground truth is read, or else the first.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     fields: Counter[str] = Counter()  # shared by the two passes over the file
 
@@ -137,10 +140,15 @@ def _task(data: dict[str, Any]) -> dict[str, Any]:
 def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:
     """Return the name of the field that holds the annotated text. The export does not state it.
 
-    The name that the user gave is returned, if any. Otherwise, it is the first of these fields that exists: "text",
-    unless the regions refer only to other fields in `to_name`; the field to which most regions refer; the field that
-    contains the texts of most regions; the field that was the text of most earlier tasks; the first of `TEXT_FIELDS`;
-    the only field with a string.
+    If the user gave a name, it is returned. Otherwise, these rules are tried in order, and the first one that finds a
+    field decides:
+
+    1. "text", unless the regions name only other fields in `to_name`;
+    2. the field that most regions name in `to_name`;
+    3. the field whose value contains the texts of most regions;
+    4. the field that held the text in most earlier tasks;
+    5. the first field of `TEXT_FIELDS`;
+    6. the only field whose value is a string.
 
     data (dict): The fields of the task.
     regions (list[dict]): The regions of the task.
@@ -168,7 +176,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
 
 
 def _contains(text: str, region: dict[str, Any]) -> bool:
-    """Return whether a text contains the text of a region, ignoring white space."""
+    """Return whether a string contains the annotated text that a region repeats. White space is ignored."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
@@ -186,7 +194,7 @@ def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
 
 
 def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:
-    """Return one record as a task.
+    """Return one record as a task of Label Studio in JSON.
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.

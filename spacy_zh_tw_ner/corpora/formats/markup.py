@@ -18,7 +18,11 @@ PART = re.compile(r"\\([\[\]\\#n])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.D
 
 
 def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of a file in the inline markup; see `ReaderT`."""
+    """Yield one record for each sentence of a file in the inline markup.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
+    """
     doc_id = ""
     for number, line in numbered_lines(path, reading.advance):
         origin = f"{path}:{number}"

@@ -96,7 +96,7 @@ def _compile(kernels: Kernels) -> None:
 def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
     """Return a decorator that compiles a function at its first call, and caches the machine code on disk if possible.
 
-    fastmath (str): Fast-math flags of LLVM, see https://llvm.org/docs/LangRef.html#fast-math-flags.
+    fastmath (str): Fast-math flags of LLVM, such as "contract" (https://llvm.org/docs/LangRef.html#fast-math-flags).
     """
     from numba import njit
 
@@ -114,7 +114,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Pad a matrix with a value, so that it has a multiple of LANES rows and a multiple of WIDTH columns."""
+    """Append rows and columns with a value to a matrix, up to a multiple of LANES rows and of WIDTH columns."""
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)

@@ -24,7 +24,10 @@ compiled_finite = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
-    """Set out[lane, j] = Σ_i values[rows[lane], i] · into[j, i] for four lanes."""
+    """Multiply four row vectors by a matrix: out[lane, j] = Σ_i values[rows[lane], i] · into[j, i].
+
+    rows: (4,) row of `values` for each lane. into: (width, width) the transposed matrix. out: (4, width) result.
+    """
     w, x, y, z = values[rows[0]], values[rows[1]], values[rows[2]], values[rows[3]]
     zero = w[0] - w[0]
     for j in range(0, into.shape[0], 4):
@@ -151,7 +154,10 @@ def load(emissions: Array, first: int, length: int, potentials: Array, target: i
 
 @compiled
 def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
-    """Add Σ_row left[row, i] · right[row, j] over the first n_rows to out[i, j], four rows of `out` at a time."""
+    """Add the outer products of the first `n_rows` rows of two arrays to `out`.
+
+    out[i, j] += Σ_row left[row, i] · right[row, j], computed for four rows i of `out` at a time.
+    """
     width = out.shape[1]
     for begin in range(0, n_rows, BLOCK):
         end = min(begin + BLOCK, n_rows)
@@ -194,7 +200,10 @@ def run_expectations(
         counted; longest first.
     forward, backward, begin, end: ψ transposed, ψ, ψ_start and ψ_end, padded.
     bound: UNDERFLOW_BOUND.
-    marginals, counts, log_z, stable: The results; see `Expectations`. `counts` must contain zeros.
+    marginals: (n_rows, n_tags) result: marginal probabilities.
+    counts: (n_tags, n_tags) result: expected counts divided by ψ are added to it, so it must contain zeros.
+    log_z: (n_sequences,) result: log Z without the maxima of the transitions.
+    stable: (n_sequences,) bool result: whether float32 was precise enough for the sequence (`bound`).
     """
     n_tags, width = emissions.shape[1], forward.shape[1]
     size = LANES * lengths[0] if len(lengths) else 0
@@ -239,7 +248,10 @@ def run_expectations(
 
 
 def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions with compiled loops: same arguments and results as `forward_backward._run_recursions`."""
+    """Run the forward and the backward recursion with compiled loops.
+
+    Arguments and results are those of the numpy function `crf.forward_backward._run_recursions`.
+    """
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
     lengths, lasts = layout.sizes[order], layout.ends[order] - 1
@@ -254,9 +266,9 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
 
 
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute expected counts with compiled loops, with the arguments and results of the numpy function.
+    """Compute the marginals of the tags and the expected counts of the transitions with compiled loops.
 
-    See `crf.forward_backward.compute_expectations`.
+    Arguments and results are those of the numpy function `crf.forward_backward.compute_expectations`.
     """
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]

@@ -1,4 +1,4 @@
-"""Compiled loops of Viterbi decoding; see `crf.viterbi`."""
+"""Compiled loops of Viterbi decoding. The module `crf.viterbi` computes the same in numpy."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ compiled = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def maximize_four(x: Array, matrix: Array, out: Array) -> None:
-    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four lanes."""
+    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four sequences (lanes) at a time."""
     a, b, c, d = out[0], out[1], out[2], out[3]
     for j in range(matrix.shape[1]):
         a[j] = b[j] = c[j] = d[j] = LOWEST
@@ -49,7 +49,9 @@ def run_viterbi(
     first_rows, lengths: (n_sequences,) first row and length of each sequence; longest first.
     matrix: (n_padded_tags, width) transition scores, padded. into: (n_tags, n_tags) transposed, without padding.
     start, end: (n_tags,) start and end scores.
-    tags, finals: Results; see `viterbi.Paths`. legal: (n_sequences,) bool result: the sequence has a legal path.
+    tags: (n_rows,) result: tags of the best paths.
+    finals: (n_sequences, n_tags) result: score of the best path that ends in each tag, without end scores.
+    legal: (n_sequences,) bool result: whether the sequence has a legal path.
     """
     n_tags, width = emissions.shape[1], matrix.shape[1]
     after = np.empty((LANES, width), np.float32)
@@ -92,7 +94,10 @@ def run_viterbi(
 
 @compiled
 def best_before(scores: Array, into: Array) -> int:
-    """Return the best previous tag: the i with the largest scores[i] + into[i], the first one of equals."""
+    """Return the best previous tag of a tag: the i with the largest scores[i] + into[i]; of equal ones the first.
+
+    scores: (n_tags,) scores of the best paths to the previous token. into: (n_tags,) transition scores to the tag.
+    """
     best = LOWEST
     for i in range(len(scores)):
         best = max(best, scores[i] + into[i])
@@ -103,7 +108,10 @@ def best_before(scores: Array, into: Array) -> int:
 
 
 def find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
-    """Find the best paths with compiled loops: same arguments and results as `viterbi._find_best_paths`."""
+    """Find the best path of each sequence with compiled loops.
+
+    Arguments and results are those of the numpy function `crf.viterbi._find_best_paths`.
+    """
     n_tags = emissions.shape[1]
     tags = np.empty(len(emissions), np.int64)
     order = layout.order[: len(layout.firsts)]

@@ -64,7 +64,7 @@ def test_annotations_other_than_entities_are_left_out_and_reported(tmp_path: Pat
 def test_a_line_that_is_not_an_annotation_is_an_error(line: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read(tmp_path, f"T1\tORG 0 6\t國立臺灣大學\n{line}\n")
-    assert f"{tmp_path / 'a.ann'}:2: not a brat annotation" in str(caught.value)
+    assert f"{tmp_path / 'a.ann'}:2 cannot be used: not a brat annotation" in str(caught.value)
 
 
 def test_only_the_beginning_of_a_long_line_is_quoted(tmp_path: Path) -> None:

@@ -195,13 +195,13 @@ def test_rows_with_tabs_are_split_at_tabs_only() -> None:
 
 def test_a_line_without_a_tag_is_an_error(tmp_path: Path) -> None:
     message = message_of(tmp_path, "好 O\n\n台 B-LOC\n北\n")
-    assert f"[ZT201] {tmp_path / 'corpus.bio'}:4: this line has no tag" in message
+    assert f"[ZT201] {tmp_path / 'corpus.bio'}:4 cannot be used: this line has no tag" in message
     assert "'北'" in message
 
 
 def test_an_invalid_tag_is_an_error_that_quotes_the_line(tmp_path: Path) -> None:
     message = message_of(tmp_path, "好 O\n\n台 X-LOC\n")
-    assert f"{tmp_path / 'corpus.bio'}:3: this line has no tag" in message
+    assert f"{tmp_path / 'corpus.bio'}:3 cannot be used: this line has no tag" in message
     assert "'台 X-LOC'" in message
 
 

@@ -160,5 +160,5 @@ def test_a_document_may_exceed_a_million_characters(tmp_path: Path) -> None:
 
 
 def test_an_entity_that_begins_with_a_space_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="x:7: an entity begins or ends inside a token"):
+    with pytest.raises(CorpusError, match="x:7 cannot be used: an entity begins or ends inside a token"):
         SpacyWriter(tmp_path / "a").add(Record("在 臺北", [Entity(1, 3, "X")], "x:7"))

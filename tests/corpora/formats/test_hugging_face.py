@@ -128,7 +128,7 @@ def test_objects_without_valid_tokens_and_tags_are_an_error(data: object, tmp_pa
     (tmp_path / "labels.json").write_text(json.dumps(NAMES))
     with pytest.raises(CorpusError) as caught:
         read(tmp_path, {"tokens": [], "ner_tags": []}, data)
-    assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'train.jsonl'}:2: not tokens and tags")
+    assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'train.jsonl'}:2 cannot be used: not tokens and tags")
 
 
 def parquet(path: Path, columns: dict[str, list[object]], *, metadata: dict[str, object] | None = None) -> Path:
@@ -162,7 +162,7 @@ def test_tag_names_of_parquet_may_be_in_a_file_of_the_folder(tmp_path: Path) -> 
 
 def test_other_or_truncated_parquet_files_are_an_error(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", {"text": ["好"]})
-    with pytest.raises(CorpusError, match=r"a\.parquet:1: not tokens and tags \(no list in `tokens`\)"):
+    with pytest.raises(CorpusError, match=r"a\.parquet:1 cannot be used: not tokens and tags \(no list in `tokens`\)"):
         list(read_hugging_face(path))
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(CorpusError, match=r"^\[ZT225\] .*a\.parquet"):

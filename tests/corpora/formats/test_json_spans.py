@@ -122,7 +122,7 @@ def test_invalid_offsets_reject_only_their_span(label: object, tmp_path: Path) -
 def test_a_line_that_is_not_a_cluener_object_is_an_error(fault: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read_lines(tmp_path, line("好", {}), BROKEN_CLUENER[fault])
-    assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'dev.json'}:2: not ")
+    assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'dev.json'}:2 cannot be used: not ")
     assert "Write " in str(caught.value)
 
 
@@ -192,7 +192,7 @@ def test_a_line_that_is_not_a_doccano_object_is_an_error(data: object, tmp_path:
     path.write_text('{"text": "好", "label": []}\n' + json.dumps(data) + "\n", encoding="utf-8")
     with pytest.raises(CorpusError) as caught:
         list(read_doccano(path))
-    assert str(caught.value).startswith(f"[ZT201] {path}:2: not a doccano object")
+    assert str(caught.value).startswith(f"[ZT201] {path}:2 cannot be used: not a doccano object")
 
 
 @pytest.mark.parametrize("key", ["label", "labels", "entities", "spans"])
@@ -288,4 +288,4 @@ def test_annotated_texts_determine_the_unit(tmp_path: Path) -> None:
 def test_a_line_that_is_not_a_spacy_object_is_an_error(data: object, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read(read_spacy_json, tmp_path, {"text": "好", "spans": []}, data)
-    assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'data.jsonl'}:2: not a spaCy object")
+    assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'data.jsonl'}:2 cannot be used: not a spaCy object")

@@ -242,4 +242,4 @@ def test_an_object_that_is_not_a_task_is_an_error_with_its_line(broken: dict[str
     path.write_text("[\n" + json.dumps(task([])) + ",\n" + json.dumps(broken) + "\n]", encoding="utf-8")
     with pytest.raises(CorpusError) as caught:
         list(read_label_studio(path))
-    assert str(caught.value).startswith(f"[ZT201] {path}:3: not a Label Studio object")
+    assert str(caught.value).startswith(f"[ZT201] {path}:3 cannot be used: not a Label Studio object")

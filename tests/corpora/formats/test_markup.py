@@ -86,7 +86,7 @@ def test_an_invalid_line_is_an_error_with_file_and_line(line: str, tmp_path: Pat
     with pytest.raises(CorpusError) as caught:
         list(read_markup(path))
     message = str(caught.value)
-    assert message.startswith(f"[ZT201] {path}:4: ")
+    assert message.startswith(f"[ZT201] {path}:4 cannot be used: ")
     assert BROKEN[line] in message
     assert "Write" in message  # the remedy
 
