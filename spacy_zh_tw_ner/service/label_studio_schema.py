@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StrictStr
 
 from ..corpora.formats.label_studio_config import EXAMPLE
 from .schema import TEXT
@@ -13,7 +13,7 @@ class ProjectRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    project: StrictStr | int | None = Field(None, description="Id of the project, for warnings in the log.")
+    project: StrictStr | StrictInt | None = Field(None, description="Id of the project, for warnings in the log.")
 
     @property
     def project_name(self) -> str:

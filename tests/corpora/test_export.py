@@ -75,14 +75,14 @@ def test_doccano_spans_are_start_end_label(gold: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_label_studio_has_utf16_offsets_and_span_texts(gold: Path, tmp_path: Path) -> None:
+def test_label_studio_has_code_point_offsets_and_span_texts(gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "label-studio")
     first, second = objects(tmp_path / "out")
     assert (first["id"], first["data"]["text"], second["annotations"]) == (1, "𠮷野家在臺北市。", [{"result": []}])
     (annotation,) = first["annotations"]
     assert [result["value"] for result in annotation["result"]] == [
-        {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]},
-        {"start": 5, "end": 8, "text": "臺北市", "labels": ["GPE"]},
+        {"start": 0, "end": 3, "text": "𠮷野家", "labels": ["ORG"]},
+        {"start": 4, "end": 7, "text": "臺北市", "labels": ["GPE"]},
     ]
     assert {(r["from_name"], r["to_name"], r["type"]) for r in annotation["result"]} == {("label", "text", "labels")}
 

@@ -1,8 +1,10 @@
 """Read Label Studio's exports JSON and JSON-MIN, and write JSON.
 
-JSON is an array of tasks. A task has regions, which are spans: each has offsets in UTF-16 units, and usually its text.
-JSON-MIN has one object per annotation, with the fields of its task and one or more lists of regions. The names of
-these lists are settings of the Label Studio project.
+JSON is an array of tasks. A task has regions, which are spans: each has offsets in code points, and usually its text.
+Versions before 2022 count UTF-16 units, which is detected by the texts of the regions.
+
+JSON-MIN has one object per annotation, with the fields of its task and one or more lists of regions. The names of these
+lists are settings of the Label Studio project.
 """
 
 import json
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...entities import Entity
-from ..offsets import CONVENTIONS, RawRecord, boundaries, resolve_offsets
+from ..offsets import CODEPOINT, RawRecord, resolve_offsets
 from ..record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, add_span, find_text, kind_of, text_or_nothing
 from ..records import SILENT, FieldNames, NoAnnotation, Reading, Record
 from .json_spans import read_raw
@@ -63,7 +65,7 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
         return _read(path, reading, fields)
 
-    return resolve_offsets(read, path, reading, default=CONVENTIONS["utf16"])
+    return resolve_offsets(read, path, reading, default=CODEPOINT)
 
 
 def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRecord]:
@@ -228,7 +230,7 @@ def text_regions(
     from_name: str = CONTROL,
     to_name: str = TEXT,
 ) -> list[dict[str, Any]]:
-    """Return entities as results of Label Studio, with offsets in UTF-16 units.
+    """Return entities as results of Label Studio.
 
     text (str): The text.
     entities (Iterable[Entity]): Entities with offsets in code points.
@@ -236,14 +238,13 @@ def text_regions(
     prefix (str): Beginning of the ids of the results, unique in the task.
     from_name, to_name (str): Names of the `<Labels>` and `<Text>` tags in the labelling configuration.
     """
-    units = {place: unit for unit, place in enumerate(boundaries(text, "utf16"))}
     regions: list[dict[str, Any]] = [
         {
             "id": f"{prefix}-{i}",
             "from_name": from_name,
             "to_name": to_name,
             "type": "labels",
-            "value": {"start": units[start], "end": units[end], "text": text[start:end], "labels": [label]},
+            "value": {"start": start, "end": end, "text": text[start:end], "labels": [label]},
         }
         for i, (start, end, label) in enumerate(entities)
     ]

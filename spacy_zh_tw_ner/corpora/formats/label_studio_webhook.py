@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...untrusted.documents import nests_deeper
-from ..offsets import CONVENTIONS, RawRecord, resolve_offsets
+from ..offsets import CODEPOINT, RawRecord, resolve_offsets
 from ..records import SILENT, Reading, Record, ignore
 from ..text_files import numbered_lines
 from .json_spans import read_raw
@@ -104,7 +104,7 @@ def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator
                 f"{path}: only the newest state of the annotation of each task is read; left out: {left_out}."
             )
 
-    yield from resolve_offsets(read, path, reading, default=CONVENTIONS["utf16"])
+    yield from resolve_offsets(read, path, reading, default=CODEPOINT)
 
 
 class _State(NamedTuple):
