@@ -206,7 +206,7 @@ def test_options_in_the_text_exist() -> None:
     }
     variables = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
     options |= {f"--vars.{name}" for name in variables} | {"--extra", "--no-deps"}
-    options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build"}  # of other tools
+    options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build", "--fail-with-body"}  # of other tools
     options |= {"--set"}  # of benchmarks
     options |= {"--logdir"}  # of TensorBoard
     options |= {"--training.max_steps", "--training.eval_frequency"}  # settings of the configs

@@ -28,8 +28,9 @@ def convert_cli(
         "-f",
         parser=corpus_format,
         metavar="FORMAT",
-        help="Format of IN: markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl "
-        "(spaCy, Prodigy), hf (tokens and ner_tags, in JSON lines or Parquet), or spacy. By default it is detected.",
+        help="Format of IN: markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, "
+        "label-studio-webhook (of `serve --annotations`), brat, jsonl (spaCy, Prodigy), hf (tokens and ner_tags, in "
+        "JSON lines or Parquet), or spacy. By default it is detected.",
     ),
     script: str = typer.Option(
         "auto",

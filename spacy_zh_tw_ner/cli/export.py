@@ -49,7 +49,8 @@ def export_cli(
 ) -> None:
     """Write annotations for an annotation tool: those of a corpus, or predictions of a pipeline with their scores.
 
-    `convert` reads the corrected file again. Nothing is written if the format cannot hold one of the texts.
+    `convert` reads the corrected file again. Nothing is written if the format cannot hold one of the texts. For
+    label-studio, the labelling configuration is written to OUT with the suffix .config.xml instead of .json.
     """
 
     from ..corpora.export import export

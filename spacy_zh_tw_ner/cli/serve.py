@@ -76,15 +76,31 @@ def serve_cli(
     threads: int = typer.Option(
         0, "--threads", min=0, help="CPU threads for inference; 0 for the default of torch or ONNX Runtime."
     ),
+    annotations: Path | None = typer.Option(
+        None, "--annotations", help="File to which annotations from Label Studio are appended; needs an API key."
+    ),
+    max_annotations_mib: int = typer.Option(
+        1_024, "--max-annotations-mib", help="Maximum size of the file of annotations, in MiB."
+    ),
+    reload_dev: list[str] = typer.Option(
+        [],
+        "--reload-dev",
+        metavar="[NAME=]CORPUS",
+        help="A .spacy file on which a reloaded pipeline must not score lower than the served one. May be repeated.",
+    ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
 ) -> None:
-    """Serve pipelines over HTTP: a web page at /, the API documentation at /docs."""
+    """Serve pipelines over HTTP: a web page at /, the API documentation at /docs, and a back end for Label Studio.
+
+    SIGHUP, or POST /v1/reload, loads the files of the pipelines again and serves them if they are not worse.
+    """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         from ..extras import install_hint
 
         raise MissingExtraError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
     from ..service.model_cache import named_sources
+    from ..service.reloading import named_corpora
     from ..service.server import serve
     from ..service.settings import MIB, ServiceSettings
 
@@ -92,6 +108,7 @@ def serve_cli(
         if not HOST.fullmatch(name):
             raise UsageError(Errors.ZT574.format(host=name))
     api_key = _read_key(api_key_file)
+    sources = named_sources(pipelines)
     settings = ServiceSettings(
         batch_chars=batch_chars,
         queue_chars=queue_chars,
@@ -110,10 +127,13 @@ def serve_cli(
         api_key=api_key,
         origins=tuple(origins),
         hosts=tuple(hosts),
+        annotations=annotations,
+        max_annotations=max_annotations_mib * MIB,
+        reload_dev=named_corpora(reload_dev, list(sources)),
     )
     if not api_key and not _is_loopback(host):
         msg.warn(Warnings.ZT962.format(host=host))
-    serve(named_sources(pipelines), settings, host=host, port=port, drain=drain, threads=threads, gpu_id=gpu_id)
+    serve(sources, settings, host=host, port=port, drain=drain, threads=threads, gpu_id=gpu_id)
 
 
 def _read_key(path: Path | None) -> str:

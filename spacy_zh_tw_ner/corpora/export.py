@@ -23,6 +23,7 @@ from .formats.docbin import require_key
 from .formats.hugging_face import write_hugging_face
 from .formats.json_spans import write_doccano, write_spacy_json
 from .formats.label_studio import write_label_studio
+from .formats.label_studio_config import in_xml, write_label_config
 from .records import SILENT, NotifyT, Reading, Record
 from .text_files import numbered_lines
 
@@ -58,6 +59,9 @@ def export(
 ) -> int:
     """Write the annotations of a corpus, or the predictions of a pipeline, in the format of an annotation tool.
 
+    For Label Studio, a labelling configuration with the labels of the corpus and the pipeline is written, too; see
+    `config_path`.
+
     source (Path): A file that `convert` can read; with a pipeline also plain text, one text per line.
     target (Path): The output file; for brat a folder.
     format (str): One of `WRITERS`.
@@ -78,8 +82,22 @@ def export(
     proposals = read_gold(source, reading) if nlp is None else propose(nlp, read_texts(source, reading), spans_key)
     if order == "uncertain":
         proposals = most_uncertain_first(proposals)
-    named = model if nlp is not None else None
-    return write_corpus(proposals, target, format, model=named, force=force, inputs=[source])
+    named, labels = (None, ()) if nlp is None else (model, labels_of(nlp))
+    return write_corpus(proposals, target, format, model=named, labels=labels, force=force, inputs=[source])
+
+
+def config_path(target: Path) -> Path:
+    """Return the path of the labelling configuration for an export to Label Studio: `tasks.json` → `tasks.config.xml`.
+
+    target (Path): The file of tasks.
+    """
+    return target.with_name(f"{target.name.removesuffix('.json')}.config.xml")
+
+
+def labels_of(nlp: Language) -> tuple[str, ...]:
+    """Return the labels of the components that set entities, in alphabetical order."""
+    writers = [name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns]
+    return tuple(sorted({label for name in writers for label in nlp.pipe_labels.get(name, ())}))
 
 
 def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
@@ -193,6 +211,8 @@ def why_not(record: Record, format: str) -> str:
             reasons.append("white space around the name of a document")
     if format == "brat" and text.startswith("\ufeff"):
         reasons.append("a byte order mark")
+    if format == "label-studio" and not all(in_xml(entity.label) for entity in record.entities):
+        reasons.append("a label with a control character")
     return next(iter(reasons), "")
 
 
@@ -202,16 +222,20 @@ def write_corpus(
     format: str,
     *,
     model: str | None,
+    labels: Iterable[str] = (),
     force: bool = False,
     inputs: Iterable[Path] = (),
 ) -> int:
     """Write records with their scores. The output is written completely or not at all.
+
+    For Label Studio, a labelling configuration with all labels is written to `config_path(target)`.
 
     records (Iterable[tuple[Record, list[float]]]): Records with valid entities, and one score per entity or an empty
         list.
     target (Path): The output file; for brat a folder, which must be empty or missing.
     format (str): One of `WRITERS`.
     model (Optional[str]): Name of the pipeline that predicted the entities; None for manual annotations.
+    labels (Iterable[str]): Labels for the labelling configuration, in addition to those of the records.
     force (bool): Replace an existing file. A brat folder is never replaced, because users correct its files.
     inputs (Iterable[Path]): Files from which the records are read; the target must not be one of them.
     RETURNS (int): Number of records written.
@@ -223,11 +247,14 @@ def write_corpus(
     # Only an empty folder may be replaced, and only by a folder.
     if (target.is_dir() and (format != "brat" or any(target.iterdir()))) or (format == "brat" and target.is_file()):
         raise CorpusError(Errors.ZT233.format(path=target))
+    inputs = list(inputs)
     if format == "brat":
         require_apart(target, inputs)
     else:
         require_new(target, force=force, inputs=inputs)
-    n_records = 0
+    if format == "label-studio":
+        require_new(config_path(target), force=force, inputs=inputs)
+    n_records, found = 0, set(labels)
 
     def numbered() -> Iterator[tuple[int, Record, list[float]]]:
         nonlocal n_records
@@ -238,6 +265,7 @@ def write_corpus(
                 values = {"origin": record.origin, "text": record.text[:40], "reason": reason, "able": able}
                 raise CorpusError(Errors.ZT235.format(format=format, **values))
             n_records += 1
+            found.update(entity.label for entity in record.entities)
             yield n_records, record, scores
 
     place = resolve(target)
@@ -254,6 +282,10 @@ def write_corpus(
                 file.writelines(_lines(numbered(), format, model))
         if not n_records:
             raise CorpusError(Errors.ZT234.format(path=target))
+        if format == "label-studio":
+            config = folder / "config"
+            config.write_text(write_label_config(sorted(filter(in_xml, found))), encoding="utf-8")
+            put_in_place(config, resolve(config_path(target)))
         put_in_place(written, place)
     return n_records
 

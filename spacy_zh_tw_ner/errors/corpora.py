@@ -95,6 +95,9 @@ class CorpusErrors:
         "the labels of this corpus into [corpus]."
     )
 
+    # Label Studio
+    ZT743 = "The labelling configuration cannot be used: {problem}. It should be like {example}."
+
     # Overlapping entities
     ZT802 = "--spans {value} is the key of other spans of this package. Give another key of doc.spans, such as sc."
     ZT803 = (

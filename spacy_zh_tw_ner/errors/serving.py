@@ -80,9 +80,50 @@ class ServiceErrors:
         "short words and words that are part of longer ones, or split the text."
     )
 
+    # Reloading
+    ZT736 = (
+        "The pipeline '{name}' was not replaced, and the former version is still served: {reason} Correct the files in "
+        "{source}, and ask for a reload again."
+    )
+    ZT737 = (
+        "The pipeline '{name}' was not replaced, and the former version is still served: F on {corpus} would fall from "
+        "{old:.2f} to {new:.2f}. Train with more or better annotations, and ask for a reload again."
+    )
+    ZT738 = "Another reload is in progress. Ask again when it has ended."
+    ZT739 = "{route} needs an API key, but the service has none. Start it with --api-key-file."
+    ZT740 = "--reload-dev {argument!r} {problem}. Give CORPUS, or NAME=CORPUS for a pipeline other than the first."
+
+    # Label Studio
+    ZT741 = (
+        "This service does not collect annotations. Start it with `serve --annotations FILE`, or remove the webhook "
+        "from the project."
+    )
+    ZT742 = "--annotations needs an API key, so that only your Label Studio can write the file. Set --api-key-file."
+    ZT744 = (
+        "The file of annotations {path} cannot be written: {reason}. Check its folder, its permissions and the disk."
+    )
+    ZT745 = (
+        "The file of annotations {path} would have more than {limit:,} MiB. Convert it and move it away, or raise "
+        "--max-annotations-mib."
+    )
+
 
 class ServiceWarnings:
     """Warnings of the service, inherited by `Warnings`."""
+
+    # Label Studio
+    ZT746 = (
+        "Label Studio project {project}: no label of the project is for {labels} of the pipeline '{name}', so these "
+        "entities are left out. Add the labels, or map them with `predicted_values`."
+    )
+    ZT747 = (
+        "Label Studio project {project}: some tasks have no text in the field {field!r}, so they get no prediction. "
+        "Correct the `value` of the <Text> tag, or the tasks."
+    )
+    ZT748 = (
+        "Label Studio project {project}: the pipeline '{name}' predicts no entity for the labels {labels}. Annotate "
+        "them and train with them, or map them with `predicted_values`."
+    )
 
     # Limits
     ZT960 = (

@@ -96,7 +96,15 @@ def micro_f(pairs: Iterable[tuple[Doc, Doc]]) -> float:
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents.
     """
-    right, wrong, missed = count_entities(compare(pairs)).counts.sum(axis=(0, 1)).tolist()
+    return micro_f_of(compare(pairs))
+
+
+def micro_f_of(documents: Iterable[ComparedDoc]) -> float:
+    """Return the micro F of exact entities, from 0 to 100.
+
+    documents (Iterable[ComparedDoc]): Gold and predicted entities.
+    """
+    right, wrong, missed = count_entities(documents).counts.sum(axis=(0, 1)).tolist()
     return float(100 * 2 * right / max(1, 2 * right + wrong + missed))
 
 

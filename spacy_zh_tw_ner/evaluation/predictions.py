@@ -81,14 +81,23 @@ def compare(pairs: Iterable[tuple[Doc, Doc]], spans_key: str = "") -> list[Compa
     RETURNS (list[ComparedDoc]): One per pair, in order.
     RAISES (PipelineError): If a predicted document has no spans of this key.
     """
-    compared = []
-    for gold, predicted in pairs:
-        annotated = _annotated_characters(gold, spans_key)
-        found = (entity_of(ent) for ent in predicted_spans(predicted, spans_key))
-        right = (entity for entity in found if annotated[entity.start : entity.end].all())
-        expected = frozenset(map(entity_of, gold_spans(gold, spans_key)))
-        compared.append(ComparedDoc(gold.text, expected, frozenset(right)))
-    return compared
+    return [
+        compare_with(gold, map(entity_of, predicted_spans(predicted, spans_key)), spans_key)
+        for gold, predicted in pairs
+    ]
+
+
+def compare_with(gold: Doc, entities: Iterable[Entity], spans_key: str = "") -> ComparedDoc:
+    """Collect gold and predicted entities of a document.
+
+    gold (Doc): The gold document.
+    entities (Iterable[Entity]): Predicted entities with offsets in characters.
+    spans_key (str): Key of the gold entities in `doc.spans`; empty for `doc.ents`.
+    RETURNS (ComparedDoc): The entities that can be compared.
+    """
+    annotated = _annotated_characters(gold, spans_key)
+    found = (entity for entity in entities if annotated[entity.start : entity.end].all())
+    return ComparedDoc(gold.text, frozenset(map(entity_of, gold_spans(gold, spans_key))), frozenset(found))
 
 
 def predicted_spans(predicted: Doc, spans_key: str) -> list[Span]:

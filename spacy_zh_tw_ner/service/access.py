@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias
 from uuid import uuid4
 
-from fastapi import Security
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, HTTPException, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBasic, HTTPBearer
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,16 +36,18 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # Exempt from the check of `Host`: a kubelet sends the IP address of the pod, not a host name.
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 BEARER = HTTPBearer(auto_error=False)
+BASIC = HTTPBasic(auto_error=False)
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="For clients that cannot send `Authorization`.")
 CheckT: TypeAlias = Callable[..., Any]
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 log = logging.getLogger(__name__)
 
 
-def key_checker(key: str) -> CheckT:
+def key_checker(key: str, *, basic: bool = False) -> CheckT:
     """Create the FastAPI dependency that checks the API key of a request.
 
     key (str): The API key. Empty: all requests are accepted, and the OpenAPI document has no security scheme.
+    basic (bool): Also accept the key as the password of basic authentication, for clients that support nothing else.
     RETURNS (Callable): The dependency. It raises a `Refusal` with status 401 if the key is missing or wrong.
     """
 
@@ -53,14 +55,40 @@ def key_checker(key: str) -> CheckT:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
         header: Annotated[str | None, Security(HEADER)],
     ) -> None:
-        sent = bearer.credentials if bearer is not None else header
-        # Headers are bytes, decoded as Latin-1. Comparison in constant time reveals nothing about the key.
-        if sent is None or not hmac.compare_digest(sent.encode("latin-1"), key.encode()):
-            raise Refusal(
-                401, Errors.ZT514.format(seen="the request has none" if sent is None else "the one sent is wrong")
-            )
+        # Headers are bytes, decoded as Latin-1.
+        _check_key(bearer.credentials if bearer is not None else header, key, "latin-1")
 
-    return check if key else _accept_all
+    async def check_with_basic(
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+        header: Annotated[str | None, Security(HEADER)],
+        password: Annotated[str | None, Depends(_basic_password)],
+    ) -> None:
+        if password is not None:
+            _check_key(password, key, "utf-8")
+        else:
+            await check(bearer, header)
+
+    if not key:
+        return _accept_all
+    return check_with_basic if basic else check
+
+
+async def _basic_password(request: Request) -> str | None:
+    """Return the password of basic authentication; None if the request has none, or an invalid one."""
+    try:
+        credentials = await BASIC(request)
+    except HTTPException:
+        return None
+    return None if credentials is None else credentials.password
+
+
+def _check_key(sent: str | None, key: str, codec: str) -> None:
+    """Raise a `Refusal` with status 401 unless the key that a client sent is right."""
+    # Comparison in constant time reveals nothing about the key.
+    if sent is None or not hmac.compare_digest(sent.encode(codec), key.encode()):
+        raise Refusal(
+            401, Errors.ZT514.format(seen="the request has none" if sent is None else "the one sent is wrong")
+        )
 
 
 async def _accept_all() -> None:

@@ -14,8 +14,11 @@ from ..errors import Errors
 from .access import Access, key_checker
 from .engine import Engine
 from .http_errors import Refusal, describe_invalid
+from .label_studio import LabelStudioBackend
+from .label_studio_routes import label_studio_routes
 from .metrics import Metrics
-from .routes import entity_routes, operation_routes
+from .reloading import Reloader
+from .routes import entity_routes, operation_routes, reload_routes
 from .schema import Options
 from .settings import ServiceSettings
 
@@ -34,12 +37,13 @@ PAGES = {
 }
 
 
-def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> FastAPI:
+def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics, reloader: Reloader) -> FastAPI:
     """Build the FastAPI application.
 
     engine (Engine): Recognizes entities. The caller starts and stops it.
-    settings (ServiceSettings): Limits, API key, and allowed origins and hosts.
+    settings (ServiceSettings): Limits, API key, allowed origins and hosts, and the file of annotations.
     metrics (Metrics): Counts requests. The route `/metrics` returns the metrics as text.
+    reloader (Reloader): Replaces pipelines.
     RETURNS (FastAPI): The application.
     """
     app = FastAPI(
@@ -52,7 +56,10 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
     )
     check_key = key_checker(settings.api_key)
     app.include_router(entity_routes(engine, settings, check_key))
+    app.include_router(reload_routes(engine, reloader, settings, check_key))
     app.include_router(operation_routes(engine, metrics, check_key))
+    backend = LabelStudioBackend(engine, settings)
+    app.include_router(label_studio_routes(backend, settings, key_checker(settings.api_key, basic=True)))
     _add_pages(app)
     app.add_exception_handler(Refusal, _handle_refusal)
     app.add_exception_handler(RequestValidationError, _handle_invalid_query)

@@ -16,30 +16,14 @@ from ..errors import Errors
 from ..recognizers import Recognizer
 from ..safe_points import interrupted_by
 from .fair_queue import FairQueue, QueuedText
-from .http_errors import Refusal
-from .model_cache import PAUSE, ModelCache, Trimmer
+from .http_errors import NotLoaded, QueueFull, Stopping, Unreadable
+from .model_cache import PAUSE, ModelCache, ServedPipeline, Trimmer
 from .request_gazetteer import FoundTooOften, RequestGazetteer
 
 # Warm-up text, processed once as a short and once as a long text: triggers lazy loading and compilation before the
 # first request, and measures the speed of the pipeline.
 WARM_UP = "臺北" * 550
 log = logging.getLogger(__name__)
-
-
-class QueueFull(Refusal):
-    """Response 429: the queue is full. `retry_after` is the estimated time in seconds until the queue is empty."""
-
-
-class Unreadable(Refusal):
-    """Response 422: the pipeline raised an error for a text, or a text contains too many words of a gazetteer."""
-
-
-class NotLoaded(Refusal):
-    """Response 503: the requested pipeline cannot be loaded."""
-
-
-class Stopping(Refusal):
-    """Response 503: the service shuts down, and the time for accepted requests (`drain`) has ended."""
 
 
 class _Abandoned(BaseException):
@@ -67,7 +51,7 @@ class Engine:
     `QueuedText.cost` is less than half the cost of the long text. They may be long, too, so batches are nested up to
     log2(length of the longest text) levels.
 
-    models (ModelCache): The pipelines. Only the inference thread loads and calls them.
+    models (ModelCache): The pipelines. Only the inference thread calls them.
     batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
     queue_chars (int): Largest total cost of the queued texts of one `QueuedText.size_class`, see `FairQueue.has_room`.
     on_batch (Callable[[Batch], None]): Called after each batch.
@@ -81,7 +65,7 @@ class Engine:
         queue_chars: int,
         on_batch: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
-        self._models, self._on_batch = models, on_batch
+        self.models, self._on_batch = models, on_batch
         self._batch_chars, self._queue_chars = batch_chars, queue_chars
         self._queue = FairQueue()
         self._running: list[QueuedText] = []  # texts in progress; those of nested batches are last
@@ -90,21 +74,27 @@ class Engine:
         self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self.speed = 10_000.0  # characters per second; an estimate until the warm-up
-        self.labels: dict[str, tuple[str, ...]] = {}
-        self.evidence_labels, self.span_labels = dict[str, tuple[str, ...]](), dict[str, tuple[str, ...]]()
-        self.min_scores: dict[str, float] = {}
         self.failed: Exception | None = None
         self.ready = threading.Event()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the pipelines, the default first."""
-        return self._models.names
+        return self.models.names
 
     @property
     def loaded(self) -> tuple[str, ...]:
         """Names of the pipelines in memory."""
-        return self._models.loaded
+        return self.models.loaded
+
+    @property
+    def is_stopping(self) -> bool:
+        """Return whether the engine refuses new texts."""
+        return self._closed
+
+    def pipeline(self, name: str | None = None) -> ServedPipeline:
+        """Return the pipeline that new requests with this name use; None for the default one."""
+        return self.models[self.names[0] if name is None else name]
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -141,18 +131,23 @@ class Engine:
             _set_result(queued, Stopping(503, Errors.ZT535, retry_after=1))
 
     def submit(
-        self, pipeline: str, texts: Sequence[str], gazetteer: RequestGazetteer | None = None, owner: Hashable = None
+        self,
+        pipeline: ServedPipeline | str,
+        texts: Sequence[str],
+        gazetteer: RequestGazetteer | None = None,
+        owner: Hashable = None,
     ) -> list[QueuedText]:
         """Add texts to the queue: all of them, or none if there is no room.
 
-        pipeline (str): Name of the pipeline that processes the texts.
+        pipeline (ServedPipeline | str): The pipeline that processes the texts; a name for the current one.
         texts (Sequence[str]): The texts.
         gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
         owner (Hashable): Key of the sub-queue; batches take texts from each in turn. None: a new one for this call.
         RETURNS (list[QueuedText]): One for each text; its `future` gets the entities.
         RAISES (QueueFull): If the queue has no room for all texts, or the engine is stopping.
         """
-        added = [QueuedText(pipeline, text, gazetteer) for text in texts]
+        served = self.models[pipeline] if isinstance(pipeline, str) else pipeline
+        added = [QueuedText(served, text, gazetteer) for text in texts]
         with self._changed:
             if self._closed or not self._queue.has_room(added, self._queue_chars):
                 raise self._full()
@@ -163,7 +158,7 @@ class Engine:
     def check_room(self) -> None:
         """Raise QueueFull if the queue has no room for a short text, or the engine is stopping."""
         with self._changed:
-            if self._closed or not self._queue.has_room([QueuedText("", "")], self._queue_chars):
+            if self._closed or not self._queue.has_room([QueuedText(self.pipeline(), "")], self._queue_chars):
                 raise self._full()
 
     def _full(self) -> QueueFull:
@@ -181,23 +176,33 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            name = self.names[0]
-            recognizer = self._models.get(name)
-            for interrupt in (None, lambda: None):
-                start = time.perf_counter()
-                with interrupted_by(interrupt):
-                    _find(recognizer, [QueuedText(name, WARM_UP)])
-            self.speed = len(WARM_UP) / max(time.perf_counter() - start, 1e-6)
-            self._describe(name, recognizer)
+            self._warm_up()
         except Exception as error:
             self.failed = error
             return
         finally:
             self._memory.used()
             self.ready.set()
-        while batch := self._take():
-            self._work(batch)
+        # No variable of this thread may refer to a batch while it waits: the memory of its pipeline could not be freed.
+        while self._work_on_next():
             self._memory.used()
+
+    def _warm_up(self) -> None:
+        """Load the default pipeline, and measure its speed."""
+        pipeline = self.pipeline()
+        recognizer = self.models.get(pipeline)
+        for interrupt in (None, lambda: None):
+            start = time.perf_counter()
+            with interrupted_by(interrupt):
+                _find(recognizer, [QueuedText(pipeline, WARM_UP)])
+        self.speed = len(WARM_UP) / max(time.perf_counter() - start, 1e-6)
+
+    def _work_on_next(self) -> bool:
+        """Wait for the next batch and process it; return False if the engine stops and nothing is queued."""
+        batch = self._take()
+        if batch:
+            self._work(batch)
+        return bool(batch)
 
     def _has_work(self) -> bool:
         return bool(self._queue) or self._closed
@@ -242,17 +247,16 @@ class Engine:
             del self._running[-len(batch) :]
         self.speed += 0.2 * (cost / seconds - self.speed)
         n_chars = sum(len(queued.text) for queued in batch)
-        self._on_batch(Batch(batch[0].pipeline, len(batch), n_chars, seconds, labels))
+        self._on_batch(Batch(batch[0].pipeline.name, len(batch), n_chars, seconds, labels))
 
     def _recognize(self, batch: list[QueuedText]) -> Counter[str]:
         """Process a batch for one pipeline, set the result of each text, and return the number of entities by label."""
         try:
-            recognizer = self._models.get(batch[0].pipeline)
-            self._describe(batch[0].pipeline, recognizer)
+            recognizer = self.models.get(batch[0].pipeline)
         except Exception as error:
-            log.error("the pipeline %s cannot be loaded: %s", batch[0].pipeline, error)
+            log.error("the pipeline %s cannot be loaded: %s", batch[0].pipeline.name, error)
             for queued in batch:
-                reason = f"the pipeline {batch[0].pipeline} cannot be loaded"
+                reason = f"the pipeline {batch[0].pipeline.name} cannot be loaded"
                 _set_result(queued, NotLoaded(503, Errors.ZT518.format(reason=reason)))
             return Counter()
         try:
@@ -275,13 +279,6 @@ class Engine:
         for queued, found in zip(batch, results, strict=True):
             _set_result(queued, found)
         return Counter(entity.label for found in results for entity in found)
-
-    def _describe(self, name: str, recognizer: Recognizer) -> None:
-        # `labels` is set last: other threads expect the others as soon as `labels` has the pipeline.
-        self.evidence_labels[name] = recognizer.evidence_labels
-        self.span_labels[name] = recognizer.span_labels
-        self.min_scores[name] = recognizer.min_score
-        self.labels[name] = recognizer.labels
 
 
 def _set_result(queued: QueuedText, result: tuple[Found, ...] | Exception) -> None:

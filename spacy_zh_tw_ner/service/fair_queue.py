@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
 
 from ..entities import Found
+from .model_cache import ServedPipeline
 from .request_gazetteer import RequestGazetteer
 
 # Cost of a text in addition to its characters, so that the limit of the queue also bounds the number of empty texts.
@@ -19,14 +20,14 @@ class QueuedText:
     `cost` is the number of characters plus TEXT_COST. The sums of costs in the queue and in a batch are limited.
     `abandoned` is set to True when the result is no longer needed.
 
-    pipeline (str): Name of the pipeline that processes the text.
+    pipeline (ServedPipeline): The pipeline that processes the text.
     text (str): The text.
     gazetteer (Optional[RequestGazetteer]): Gazetteer of the request.
     """
 
     __slots__ = ("abandoned", "cost", "future", "gazetteer", "pipeline", "text")
 
-    def __init__(self, pipeline: str, text: str, gazetteer: RequestGazetteer | None = None) -> None:
+    def __init__(self, pipeline: ServedPipeline, text: str, gazetteer: RequestGazetteer | None = None) -> None:
         self.pipeline, self.text, self.gazetteer = pipeline, text, gazetteer
         self.cost = len(text) + TEXT_COST
         self.abandoned = False

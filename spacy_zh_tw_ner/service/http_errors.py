@@ -37,6 +37,22 @@ class Refusal(ServiceError):
         return JSONResponse(self.body, self.status, headers)
 
 
+class QueueFull(Refusal):
+    """Response 429: the queue is full. `retry_after` is the estimated time in seconds until the queue is empty."""
+
+
+class Unreadable(Refusal):
+    """Response 422: the pipeline raised an error for a text, or a text contains too many words of a gazetteer."""
+
+
+class NotLoaded(Refusal):
+    """Response 503: the requested pipeline cannot be loaded."""
+
+
+class Stopping(Refusal):
+    """Response 503: the service shuts down, and the time for accepted requests (`drain`) has ended."""
+
+
 def describe_invalid(path: Sequence[int | str], error: Mapping[str, Any], known: Set[str]) -> str:
     """Format a validation error of pydantic. Unknown field names are not quoted, because the client chose them.
 

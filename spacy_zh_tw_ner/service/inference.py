@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.types import Receive
 
 from ..entities import Found
@@ -12,44 +13,55 @@ from ..errors import Errors
 from .engine import Engine
 from .fair_queue import QueuedText
 from .http_errors import ClientGone, Refusal
+from .model_cache import ServedPipeline
 from .request_body import check_values, parse, read_body
 from .request_gazetteer import RequestGazetteer, make_gazetteer
 from .schema import EntitiesRequest, GazetteerWords, Options
 from .settings import ServiceSettings
 
 JSON = "application/json"
-RequestT = TypeVar("RequestT", bound=EntitiesRequest)
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 
-def check_options(options: Options, engine: Engine) -> str:
-    """Check the pipeline and labels that a request names.
+def choose_pipeline(options: Options, engine: Engine) -> ServedPipeline:
+    """Find the pipeline that a request names, and check the labels that it names.
 
     options (Options): Options of the request.
-    engine (Engine): Holds the names of all pipelines, and the labels of each pipeline that has been loaded before.
-    RETURNS (str): Name of the pipeline; the default pipeline if the request names none.
+    engine (Engine): Holds the pipelines.
+    RETURNS (ServedPipeline): The current pipeline of this name; the default one if the request names none.
     RAISES (Refusal): 422 for an unknown pipeline or label. Labels of a pipeline not yet loaded are not checked.
     """
-    name = options.pipeline if options.pipeline is not None else engine.names[0]
-    if name not in engine.names:
-        raise Refusal(422, Errors.ZT515.format(name=name[:80], names=", ".join(engine.names)))
-    known = engine.labels.get(name)
-    if known is not None:  # None until the pipeline is loaded
+    if options.pipeline is not None and options.pipeline not in engine.names:
+        raise Refusal(422, Errors.ZT515.format(name=options.pipeline[:80], names=", ".join(engine.names)))
+    pipeline = engine.pipeline(options.pipeline)
+    check_labels(options, pipeline)
+    return pipeline
+
+
+def check_labels(options: Options, pipeline: ServedPipeline) -> None:
+    """Check the labels that a request names; a pipeline that has not been loaded yet is not checked.
+
+    RAISES (Refusal): 422 for a label that the pipeline does not have.
+    """
+    if pipeline.labels is not None:
         for label in options.labels or ():
-            _check_label(label, (*known, *engine.span_labels[name]))
-    return name
+            _check_label(label, (*pipeline.labels, *pipeline.span_labels))
 
 
-async def receive(request: Request, model: type[RequestT], settings: ServiceSettings) -> RequestT:
+async def receive(
+    request: Request, model: type[RequestT], settings: ServiceSettings, *, max_values: int | None = None
+) -> RequestT:
     """Receive and parse the JSON body of a request.
 
     request (Request): The request.
     model (type[RequestT]): The pydantic model of the body.
     settings (ServiceSettings): Limits of size, time and number of values.
+    max_values (Optional[int]): Another limit of the number of values.
     RETURNS (RequestT): The parsed body.
     RAISES (Refusal): 400, 408, 413, 415 or 422 for a body that is not JSON, does not fit the model, or exceeds a limit.
     """
     body = await read_body(request, JSON, settings)
-    await check_values(body, settings.max_values)
+    await check_values(body, settings.max_values if max_values is None else max_values)
     return parse(model, body)
 
 
@@ -67,20 +79,29 @@ async def find_all(
     RAISES (Refusal): 422 (invalid option or text), 429 (queue full), 503 (time limit, or the pipeline cannot be
         loaded). ClientGone: The client disconnected.
     """
-    pipeline, texts = check_options(asked, engine), asked.all_texts()
-    if len(texts) > settings.max_texts:
-        problem = (
-            f"there are {len(texts):,}, more than the limit of {settings.max_texts:,}; send fewer, or use "
-            "/v1/entities/stream"
-        )
-        raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
+    pipeline, texts = choose_pipeline(asked, engine), asked.all_texts()
+    check_number(len(texts), settings.max_texts, "texts", "send fewer, or use /v1/entities/stream")
     for i, text in enumerate(texts):
         check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
     gazetteer = await request_gazetteer(asked.gazetteer, pipeline, engine, settings)
     seconds = settings.seconds_for(sum(map(len, texts)))
     found = await recognize(request.receive, engine, pipeline, texts, seconds, gazetteer) if texts else []
-    check_options(asked, engine)  # again: the pipeline is loaded now, so its labels are known
-    return pipeline, texts, found
+    check_labels(asked, pipeline)  # again: the pipeline is loaded now, so its labels are known
+    return pipeline.name, texts, found
+
+
+def check_number(n: int, limit: int, field: str, remedy: str) -> None:
+    """Check the number of texts of a request.
+
+    n (int): The number.
+    limit (int): Largest number.
+    field (str): Name of their field, for the message.
+    remedy (str): What the client can do if there are more.
+    RAISES (Refusal): 422 if there are more.
+    """
+    if n > limit:
+        problem = f"there are {n:,}, more than the limit of {limit:,}; {remedy}"
+        raise Refusal(422, Errors.ZT508.format(field=field, problem=problem))
 
 
 def check_length(text: str, field: str, limit: int) -> None:
@@ -97,13 +118,13 @@ def check_length(text: str, field: str, limit: int) -> None:
 
 
 async def request_gazetteer(
-    words: GazetteerWords | None, pipeline: str, engine: Engine, settings: ServiceSettings
+    words: GazetteerWords | None, pipeline: ServedPipeline, engine: Engine, settings: ServiceSettings
 ) -> RequestGazetteer | None:
     """Check and build the gazetteer of a request. If the labels of the pipeline are unknown, it is loaded first.
 
     words (Optional[GazetteerWords]): Words by label, from the request.
-    pipeline (str): Name of the pipeline.
-    engine (Engine): Holds the labels of the pipeline.
+    pipeline (ServedPipeline): The pipeline of the request.
+    engine (Engine): Loads the pipeline.
     settings (ServiceSettings): Limits of the number and length of words.
     RETURNS (Optional[RequestGazetteer]): The gazetteer; None if the request has no words.
     RAISES (Refusal): 422 for an invalid word, an unknown label, or, without `override`, a label that no recognizer of
@@ -111,17 +132,16 @@ async def request_gazetteer(
     """
     if words is None:
         return None
-    if pipeline not in engine.labels:
+    if pipeline.labels is None:
         (empty,) = engine.submit(pipeline, [""])
         try:
             await await_in_time(empty, settings.timeout)
         finally:
             engine.withdraw([empty])
-    known, evidence = engine.labels[pipeline], engine.evidence_labels[pipeline]
     for label in words.words:
-        _check_label(label, known)
-        if label not in evidence and not words.override:
-            raise Refusal(422, Errors.ZT609.format(label=label, labels=", ".join(evidence) or "none"))
+        _check_label(label, pipeline.labels or ())
+        if label not in pipeline.evidence_labels and not words.override:
+            raise Refusal(422, Errors.ZT609.format(label=label, labels=", ".join(pipeline.evidence_labels) or "none"))
     return make_gazetteer(words, settings)
 
 
@@ -134,7 +154,7 @@ def _check_label(label: str, known: Sequence[str]) -> None:
 async def recognize(
     receive: Receive,
     engine: Engine,
-    pipeline: str,
+    pipeline: ServedPipeline,
     texts: Sequence[str],
     timeout: float,
     gazetteer: RequestGazetteer | None = None,
@@ -143,7 +163,7 @@ async def recognize(
 
     receive (Receive): ASGI `receive` of the request after its body was read; it reports that the client disconnects.
     engine (Engine): Recognizes the entities.
-    pipeline (str): Name of the pipeline.
+    pipeline (ServedPipeline): The pipeline.
     texts (Sequence[str]): The texts.
     timeout (float): Time limit in seconds.
     gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.

@@ -1,19 +1,23 @@
-"""Bound the memory of the service: LRU cache of loaded pipelines, and return of freed heap memory (malloc_trim)."""
+"""Served pipelines: LRU cache under a memory limit, replacement by newer ones, and return of freed heap memory."""
 
 import gc
+import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import Errors, SettingError, UsageError
-from ..process_memory import find_trim
+from ..process_memory import find_trim, return_freed_memory
 from ..recognizers import Recognizer
 from ..recognizers.pipelines import source_folder
 
 LoadT: TypeAlias = Callable[[str], Recognizer]
 PAUSE = 1.0  # least seconds between two calls of malloc_trim
+VERSION_BYTES = 4  # bytes of the hash in the version of a pipeline
 
 
 def named_sources(arguments: list[str]) -> dict[str, str]:
@@ -35,48 +39,146 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
     return sources
 
 
+class ServedPipeline:
+    """A pipeline that requests can name. Its attributes are set when it is loaded.
+
+    A request keeps the object that it began with. So it is finished by the same recognizer if a reload makes another
+    object the current one of the name.
+
+    name (str): Name of the pipeline.
+    source (str): Folder or package of the pipeline.
+    limit (int): Largest size of its files in bytes.
+    RAISES (ZhTwNerError): If the source does not exist, or exceeds the limit.
+    """
+
+    def __init__(self, name: str, source: str, limit: int) -> None:
+        self.name, self.source = name, source
+        self.size, self.version = _describe_files(name, source_folder(source))
+        self.recognizer: Recognizer | None = None  # None until it is loaded, and after it was unloaded
+        self.labels: tuple[str, ...] | None = None  # None until it has been loaded once
+        self.evidence_labels: tuple[str, ...] = ()  # this one and the next two are also set then
+        self.span_labels: tuple[str, ...] = ()
+        self.min_score: float | None = None
+        if self.size > limit:
+            raise SettingError(Errors.ZT504.format(name=name, size=self.size / 2**20, limit=limit / 2**20))
+
+    def load(self, load: LoadT) -> Recognizer:
+        """Load the recognizer with a function, and describe it."""
+        _, self.version = _describe_files(self.name, source_folder(self.source))
+        recognizer = load(self.source)
+        # `labels` is set last: other threads expect the others as soon as `labels` is set.
+        self.evidence_labels, self.span_labels = recognizer.evidence_labels, recognizer.span_labels
+        self.min_score = recognizer.min_score
+        self.labels = recognizer.labels
+        self.recognizer = recognizer
+        return recognizer
+
+
 class ModelCache:
     """LRU cache of recognizers by name. A recognizer is loaded when it is first used.
 
-    Not thread-safe: only the inference thread may call `get`; other threads may read `names` and `loaded`.
+    Only the inference thread may call `get`. Other threads may read the other attributes, load a newer version of a
+    pipeline, and make it the current one.
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     limit (int): Largest total size in bytes of the files of loaded pipelines. Weights take as much memory as on disk,
-        except half-precision weights that are converted to float32.
+        except half-precision weights that are converted to float32. While a pipeline is replaced, both are in memory.
     load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
     RAISES (ZhTwNerError): If a single pipeline exceeds the limit.
     """
 
     def __init__(self, sources: Mapping[str, str], limit: int, load: LoadT) -> None:
         self.names = tuple(sources)
-        self._sources, self._limit, self._load = dict(sources), limit, load
-        self._sizes = {name: _size(source_folder(source)) for name, source in sources.items()}
-        self._pipelines: OrderedDict[str, Recognizer] = OrderedDict()
-        for name, size in self._sizes.items():
-            if size > limit:
-                raise SettingError(Errors.ZT504.format(name=name, size=size / 2**20, limit=limit / 2**20))
+        self._limit, self._load = limit, load
+        self._current = {name: ServedPipeline(name, source, limit) for name, source in sources.items()}
+        self._recent: OrderedDict[str, ServedPipeline] = OrderedDict()  # loaded ones, the least recently used first
+        self._lock = threading.Lock()  # for changes of the two dictionaries
+
+    def __getitem__(self, name: str) -> ServedPipeline:
+        """Return the pipeline that new requests with this name use."""
+        return self._current[name]
 
     @property
     def loaded(self) -> tuple[str, ...]:
         """Names of the loaded pipelines, the least recently used first."""
-        return tuple(self._pipelines)
+        return tuple(self._recent)
 
-    def get(self, name: str) -> Recognizer:
+    def get(self, wanted: ServedPipeline | str) -> Recognizer:
         """Return a recognizer. If needed, load it, and before that unload the least recently used ones to make room."""
-        if name in self._pipelines:
-            self._pipelines.move_to_end(name)
-            return self._pipelines[name]
-        while self._pipelines and sum(self._sizes[n] for n in (*self._pipelines, name)) > self._limit:
-            self._pipelines.popitem(last=False)
+        pipeline = self._current[wanted] if isinstance(wanted, str) else wanted
+        if pipeline.recognizer is None:
+            pipeline = self._current[pipeline.name]  # the wanted one may have been replaced before it was loaded
+        with self._lock:
+            if pipeline.recognizer is not None:
+                if self._recent.get(pipeline.name) is pipeline:
+                    self._recent.move_to_end(pipeline.name)
+                return pipeline.recognizer
+            self._make_room(pipeline)
+        recognizer = pipeline.load(self._load)
+        with self._lock:
+            if self._current[pipeline.name] is pipeline:
+                self._recent[pipeline.name] = pipeline
+        _exclude_from_collection(collect=len(self._recent) == 1)
+        return recognizer
+
+    def load_newer(self, name: str) -> ServedPipeline:
+        """Load what is now in the folder or package of a pipeline; requests do not use it until `replace`.
+
+        name (str): Name of the pipeline.
+        RETURNS (ServedPipeline): The loaded pipeline.
+        RAISES (ZhTwNerError): If it cannot be loaded, or exceeds the limit.
+        """
+        pipeline = ServedPipeline(name, self._current[name].source, self._limit)
+        weakref.finalize(pipeline, _free_memory).atexit = False
+        pipeline.load(self._load)
+        _exclude_from_collection(collect=False)
+        return pipeline
+
+    def replace(self, pipeline: ServedPipeline) -> None:
+        """Make a loaded pipeline the current one of its name. The memory of the former is freed after its last request.
+
+        pipeline (ServedPipeline): The result of `load_newer`.
+        """
+        with self._lock:
+            weakref.finalize(self._current[pipeline.name], _free_memory).atexit = False
+            self._recent.pop(pipeline.name, None)
+            self._make_room(pipeline)
+            self._recent[pipeline.name] = self._current[pipeline.name] = pipeline
+
+    def _make_room(self, pipeline: ServedPipeline) -> None:
+        """Unload the least recently used pipelines until another one fits. The caller holds the lock."""
+        while self._recent and sum(p.size for p in (*self._recent.values(), pipeline)) > self._limit:
+            self._recent.popitem(last=False)[1].recognizer = None
             gc.unfreeze()
             gc.collect()  # pipelines have reference cycles
-        self._pipelines[name] = self._load(self._sources[name])
-        if len(self._pipelines) == 1:
-            gc.collect()
-        # A loaded pipeline has about a million Python objects. A full garbage collection of them holds the GIL for half
-        # a second, in which no request is answered, and a long text would trigger dozens. Frozen objects are skipped.
-        gc.freeze()
-        return self._pipelines[name]
+
+
+def _exclude_from_collection(*, collect: bool = True) -> None:
+    """Freeze all objects, so that the garbage collector skips them.
+
+    A loaded pipeline has about a million Python objects. A full garbage collection of them holds the GIL for half a
+    second, in which no request is answered, and a long text would trigger dozens.
+
+    collect (bool): Collect garbage first.
+    """
+    if collect:
+        gc.collect()
+    gc.freeze()
+
+
+def _free_memory() -> None:
+    """Collect a pipeline that no request uses any more, in a thread, because that takes up to a second.
+
+    Pipelines have reference cycles, so they are freed by the garbage collector alone.
+    """
+
+    def collect() -> None:
+        time.sleep(PAUSE)  # this is called before the attributes of the pipeline are deleted
+        gc.unfreeze()
+        _exclude_from_collection()
+        return_freed_memory()
+
+    threading.Thread(target=collect, name="release", daemon=True).start()
 
 
 class Trimmer:
@@ -104,6 +206,14 @@ class Trimmer:
             self._last, self.due = time.monotonic(), False
 
 
-def _size(folder: Path) -> int:
-    """Return the total size of the files in a folder in bytes."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _describe_files(name: str, folder: Path) -> tuple[int, str]:
+    """Return the total size of the files in a folder in bytes, and a version that changes when a file is written.
+
+    The version is the name with a hash of the names, sizes and times of all files, because reading all weights would
+    take seconds. Files that Python compiles when it imports a package are left out.
+    """
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent.name != "__pycache__")
+    files = [(path.relative_to(folder), path.stat()) for path in paths]
+    rows = "\n".join(f"{path.as_posix()}\t{stat.st_size}\t{stat.st_mtime_ns}" for path, stat in files)
+    digest = blake2b(rows.encode("utf-8", "surrogateescape"), digest_size=VERSION_BYTES).hexdigest()
+    return sum(stat.st_size for _, stat in files), f"{name}-{digest}"

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from .. import __version__
 from ..errors import Errors
 from .access import CheckT
-from .engine import Engine, QueueFull
-from .http_errors import Refusal
-from .inference import check_options, find_all, receive, request_gazetteer
+from .engine import Engine
+from .http_errors import QueueFull, Refusal
+from .inference import choose_pipeline, find_all, receive, request_gazetteer
 from .masking import MaskAnswer, MaskRequest, make_masker, mask_texts
 from .metrics import Metrics
+from .reloading import Reloader
 from .request_body import read_body
 from .responses import Pause, dump, dump_found
 from .schema import (
@@ -25,10 +25,12 @@ from .schema import (
     Options,
     Pipeline,
     Refused,
+    ReloadAnswer,
     Service,
     StreamHeader,
     StreamLine,
     request_examples,
+    schema_without_references,
 )
 from .settings import ServiceSettings
 from .streaming import NDJSON, LinesResponse, StreamAnswer, divide
@@ -68,7 +70,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         responses={401: {"model": Refused, "description": REFUSALS[401]}},
     )
     schema = _request_schema(settings, EntitiesRequest)
-    schema["examples"] = request_examples(engine.labels.get(engine.names[0], ()))
+    schema["examples"] = request_examples(engine.pipeline().labels or ())
     mask_schema = _request_schema(settings, MaskRequest)
     refused: dict[int | str, dict[str, Any]] = {
         status: {"model": Refused, "description": description} for status, description in REFUSALS.items()
@@ -104,11 +106,11 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         min_score: Annotated[float, Query(ge=0, le=1)] = 0.0,
     ) -> LinesResponse:
         options = Options(pipeline=pipeline, offset_unit=offset_unit, labels=labels, min_score=min_score)
-        name = check_options(options, engine)
+        chosen = choose_pipeline(options, engine)
         words, lines = divide(await read_body(request, NDJSON, settings))
         engine.check_room()
-        gazetteer = await request_gazetteer(words, name, engine, settings)
-        return LinesResponse(StreamAnswer(engine, name, options, settings, gazetteer).answer(lines))
+        gazetteer = await request_gazetteer(words, chosen, engine, settings)
+        return LinesResponse(StreamAnswer(engine, chosen, options, settings, gazetteer).answer(lines))
 
     @router.post(
         "/mask",
@@ -127,19 +129,52 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
     @router.get("/service", summary="Pipelines, labels and limits", response_model=Service)
     async def describe() -> Service:
-        loaded = engine.loaded
+        loaded, served = engine.loaded, map(engine.pipeline, engine.names)
         pipelines = [
             Pipeline(
-                name=name,
-                loaded=name in loaded,
-                labels=list(engine.labels[name]) if name in engine.labels else None,
-                span_labels=list(engine.span_labels[name]) if engine.span_labels.get(name) else None,
-                min_score=engine.min_scores.get(name),
+                name=pipeline.name,
+                loaded=pipeline.name in loaded,
+                version=pipeline.version,
+                labels=None if pipeline.labels is None else list(pipeline.labels),
+                span_labels=list(pipeline.span_labels) or None,
+                min_score=pipeline.min_score,
             )
-            for name in engine.names
+            for pipeline in served
         ]
         limits = {name: getattr(settings, name) for name in LIMITS}
         return Service(version=__version__, pipelines=pipelines, **limits)
+
+    return router
+
+
+def reload_routes(engine: Engine, reloader: Reloader, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
+    """Build the route `/v1/reload`.
+
+    engine (Engine): Has the names of the pipelines.
+    reloader (Reloader): Replaces a pipeline.
+    settings (ServiceSettings): Without an API key, the route is refused.
+    check_key (Callable): Dependency that checks the API key.
+    RETURNS (APIRouter): The route.
+    """
+    router = APIRouter(prefix="/v1", tags=["operations"], dependencies=[Depends(check_key)])
+    refused: dict[int | str, dict[str, Any]] = {
+        401: {"model": Refused, "description": REFUSALS[401]},
+        403: {"model": Refused, "description": "The service has no API key."},
+        409: {
+            "model": Refused,
+            "description": "The newer version is worse, or not usable; or a reload is in progress.",
+        },
+        422: {"model": Refused, "description": "There is no such pipeline."},
+        503: {"model": Refused, "description": "The service is stopping or too busy."},
+    }
+
+    @router.post("/reload", summary="Serve the present files of a pipeline, if they are not worse", responses=refused)
+    async def reload(pipeline: Annotated[str | None, Query()] = None) -> ReloadAnswer:
+        if not settings.api_key:
+            raise Refusal(403, Errors.ZT739.format(route="/v1/reload"))
+        options = Options(pipeline=pipeline, offset_unit="codepoint", labels=None, min_score=0.0)
+        name = choose_pipeline(options, engine).name
+        return ReloadAnswer(**(await asyncio.to_thread(reloader.reload, name))._asdict())
 
     return router
 
@@ -191,7 +226,7 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
 
 def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> dict[str, Any]:
     """Return the JSON schema of a request body, with the limits of the service."""
-    schema = _schema_without_references(model)
+    schema = schema_without_references(model)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
     schema["properties"]["texts"]["maxItems"] = settings.max_texts
@@ -203,7 +238,7 @@ def _lines_schema() -> dict[str, Any]:
 
     OpenAPI cannot describe single lines. Their schemas are in `x-line` and `x-first-line` (the optional header).
     """
-    schema, first = _schema_without_references(StreamLine), _schema_without_references(StreamHeader)
+    schema, first = schema_without_references(StreamLine), schema_without_references(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
     return {
         "type": "string",
@@ -212,26 +247,6 @@ def _lines_schema() -> dict[str, Any]:
         "x-line": schema,
         "x-first-line": first,
     }
-
-
-def _schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of a model, with each `$ref` replaced by the schema that it refers to.
-
-    The references start at the root of the schema, so they would be wrong inside the OpenAPI document.
-    """
-    schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
-
-    def resolved(value: Any) -> Any:
-        if isinstance(value, list):
-            return [resolved(each) for each in value]
-        if not isinstance(value, dict):
-            return value
-        part = parts.get(str(value.get("$ref")).rpartition("/")[2], {})
-        return part | {key: resolved(each) for key, each in value.items() if key != "$ref"}
-
-    found: dict[str, Any] = resolved(schema)
-    return found
 
 
 def _stream_response() -> dict[str, Any]:

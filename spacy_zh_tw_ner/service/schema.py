@@ -194,6 +194,7 @@ class Pipeline(BaseModel):
 
     name: str
     loaded: bool
+    version: str = Field(description="Changes if other files of the pipeline are loaded, as by /v1/reload.")
     labels: list[str] | None = Field(description="Null until the pipeline has been loaded once.")
     span_labels: list[str] | None = Field(
         None,
@@ -202,6 +203,17 @@ class Pipeline(BaseModel):
     min_score: float | None = Field(
         description="The pipeline returns no entity with a lower score. Null until it has been loaded once."
     )
+
+
+class ReloadAnswer(BaseModel):
+    """Response of `/v1/reload`."""
+
+    pipeline: str
+    replaced: bool = Field(description="False if the files have not changed since they were loaded.")
+    version: str
+    former_version: str
+    f: float | None = Field(description="Micro F of exact entities on the dev corpus, 0 to 100; null without a corpus.")
+    former_f: float | None = Field(description="The same for the former version.")
 
 
 class Service(BaseModel):
@@ -227,3 +239,23 @@ def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
         label = "ORG" if "ORG" in labels else labels[0]
         examples.append({"text": TEXT, "gazetteer": {"words": {label: ["臺積電"]}, "override": True}})
     return examples
+
+
+def schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a model, with each `$ref` replaced by the schema that it refers to.
+
+    The references start at the root of the schema, so they would be wrong inside the OpenAPI document.
+    """
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        part = resolved(parts[value["$ref"].rpartition("/")[2]]) if "$ref" in value else {}
+        return {**part, **{key: resolved(each) for key, each in value.items() if key != "$ref"}}
+
+    found: dict[str, Any] = resolved(schema)
+    return found

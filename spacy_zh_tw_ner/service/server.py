@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,6 +23,7 @@ from .connections import ACCEPTS, MAX_HEADER, Connection, ConnectionPool, fit_to
 from .engine import Engine
 from .metrics import Metrics
 from .model_cache import ModelCache
+from .reloading import Reloader
 from .settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def serve(
     threads: int = 0,
     gpu_id: int = -1,
 ) -> None:
-    """Serve pipelines until SIGTERM or SIGINT; then refuse new requests, and answer accepted ones.
+    """Serve pipelines until SIGTERM or SIGINT; then refuse new requests, and answer accepted ones. SIGHUP reloads them.
 
     The port is reserved at once, and opened when the first pipeline is loaded.
 
@@ -89,7 +91,11 @@ def _run(
             )
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
-    server = Server(create_app(engine, settings, metrics), engine, settings, metrics, drain=drain)
+    reloader = Reloader(engine, settings)
+    app = create_app(engine, settings, metrics, reloader)
+    server = Server(app, engine, settings, metrics, drain=drain)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reloader.reload_all, daemon=True).start())
     # After its shutdown uvicorn raises the signal again; with the default handler the process would exit as failed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

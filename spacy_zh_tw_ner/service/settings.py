@@ -1,7 +1,9 @@
 """Settings of the service: a frozen dataclass, created from the options of the command line."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..errors import Errors, UsageError
 
@@ -33,7 +35,10 @@ class ServiceSettings:
     api_key (str): API key that clients must send; empty: no key is needed.
     origins (tuple[str, ...]): Origins of web pages that may call the service (CORS).
     hosts (tuple[str, ...]): Accepted values of the `Host` header; empty: any.
-    RAISES (UsageError): If a number is not greater than 0 and finite.
+    annotations (Optional[Path]): File that collects annotations of Label Studio; None: they are refused.
+    max_annotations (int): Largest size of this file in bytes.
+    reload_dev (Mapping[str, Path]): Name of a pipeline → corpus on which a reloaded version must not be worse.
+    RAISES (UsageError): If a number is not greater than 0 and finite, or annotations are collected without an API key.
     """
 
     batch_chars: int = 4_096
@@ -53,11 +58,16 @@ class ServiceSettings:
     api_key: str = ""
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    annotations: Path | None = None
+    max_annotations: int = 1_024 * MIB
+    reload_dev: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if isinstance(value, int | float) and not 0 < value < math.inf:
                 raise UsageError(Errors.ZT501.format(name=name, value=value))
+        if self.annotations is not None and not self.api_key:
+            raise UsageError(Errors.ZT742)
 
     def seconds_for(self, n_chars: int) -> float:
         """Return the time limit in seconds of a request with `n_chars` characters."""

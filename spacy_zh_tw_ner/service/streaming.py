@@ -11,10 +11,11 @@ from pydantic_core import from_json
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .engine import Engine, QueueFull
+from .engine import Engine
 from .fair_queue import QueuedText
-from .http_errors import ClientGone, Refusal
-from .inference import await_in_time, check_length, check_options, disconnect, request_gazetteer
+from .http_errors import ClientGone, QueueFull, Refusal
+from .inference import await_in_time, check_labels, check_length, disconnect, request_gazetteer
+from .model_cache import ServedPipeline
 from .request_body import check_values, parse
 from .request_gazetteer import RequestGazetteer
 from .responses import Pause, dump, dump_found
@@ -34,7 +35,7 @@ class StreamAnswer:
     number of lines.
 
     engine (Engine): Recognizes the entities.
-    pipeline (str): Name of the pipeline.
+    pipeline (ServedPipeline): The pipeline for every line, also for those that are read after a reload.
     options (Options): Options for every line.
     settings (ServiceSettings): Limits of texts, batches and time.
     gazetteer (Optional[RequestGazetteer]): Gazetteer for all lines that contain no gazetteer.
@@ -43,7 +44,7 @@ class StreamAnswer:
     def __init__(
         self,
         engine: Engine,
-        pipeline: str,
+        pipeline: ServedPipeline,
         options: Options,
         settings: ServiceSettings,
         gazetteer: RequestGazetteer | None = None,
@@ -119,7 +120,7 @@ class StreamAnswer:
             return dump(head | queued.body) + b"\n"
         try:
             found = await await_in_time(queued, self._settings.seconds_for(len(queued.text)))
-            check_options(self._options, self._engine)  # again: the pipeline is loaded now, so its labels are known
+            check_labels(self._options, self._pipeline)  # again: the pipeline is loaded now, so its labels are known
         except Refusal as refusal:
             self._engine.withdraw([queued])
             return dump(head | refusal.body) + b"\n"

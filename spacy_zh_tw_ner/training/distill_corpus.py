@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..components.soft_targets import SoftTarget
-from ..errors import CorpusError, Errors, PipelineMismatchError, SettingError
+from ..errors import CorpusError, Errors, PipelineMismatchError, SettingError, UsageError
 from .teacher_posteriors import Manifest, read_chunk, read_manifest
 
 CorpusT: TypeAlias = Callable[[Language], Iterable[Example]]

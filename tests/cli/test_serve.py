@@ -2,6 +2,7 @@
 
 import json
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,6 +89,35 @@ def test_accepted_requests_are_answered_after_sigterm(tiny_pipeline: Path, tmp_p
     assert not [part for part in (SENTENCE[:3], "%E8", "Traceback") if part in said]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_sighup_reloads_the_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    log, link = tmp_path / "log", tmp_path / "current"
+    for name in ("newer", "damaged"):  # copies with the present time
+        shutil.copytree(tiny_pipeline, tmp_path / name, copy_function=shutil.copyfile)
+    (tmp_path / "damaged" / "ner" / "cfg").write_text("{")
+    link.symlink_to(tiny_pipeline)
+    with served(log, f"ner={link}", "--reload-dev", str(tiny_corpus / "dev.spacy")) as (process, client):
+
+        def reload_from(target: str) -> str:
+            n_lines = len(log.read_text().splitlines())
+            link.unlink()
+            link.symlink_to(tmp_path / target)
+            process.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + 60
+            while not (found := [line for line in log.read_text().splitlines()[n_lines:] if "'ner'" in line]):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            return found[0]
+
+        before = client.get("/v1/service").json()["pipelines"][0]["version"]
+        assert "[ZT736] The pipeline 'ner' was not replaced" in reload_from("damaged")
+        assert client.get("/v1/service").json()["pipelines"][0]["version"] == before
+        assert "of the pipeline 'ner' replaces" in reload_from("newer")
+        after = client.get("/v1/service").json()["pipelines"][0]["version"]
+        assert after != before
+        assert len(client.post("/v1/entities", json={"text": SENTENCE}).json()["results"][0]["entities"]) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "status"),
     [
@@ -108,12 +138,17 @@ def test_accepted_requests_are_answered_after_sigterm(tiny_pipeline: Path, tmp_p
         (["{tiny}", "--api-key-file", "{lines}"], "ZT570", 1),
         (["{tiny}", "--api-key-file", "{latin}"], "ZT570", 1),
         (["{tiny}", "--api-key-file", "/dev/zero"], "ZT570", 1),
+        (["{tiny}", "--annotations", "{empty}/a.jsonl"], "ZT742", 2),
+        (["{tiny}", "--annotations", "{empty}", "--api-key-file", "{key}"], "ZT744", 1),
+        (["{tiny}", "--max-annotations-mib", "0"], "ZT501", 2),
+        (["{tiny}", "--reload-dev", "none"], "ZT740", 2),
+        (["{tiny}", "--reload-dev", "{key}"], "ZT210", 1),
     ],
 )
 def test_invalid_pipelines_and_settings_are_errors(
     arguments: list[str], code: str, status: int, tiny_pipeline: Path, tmp_path: Path
 ) -> None:
-    files = {"blank": b"\xef\xbb\xbf \n", "lines": b"one\ntwo\n", "latin": b"\xff\xfe"}
+    files = {"blank": b"\xef\xbb\xbf \n", "lines": b"one\ntwo\n", "latin": b"\xff\xfe", "key": b"s3cret"}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     with socket.create_server(("127.0.0.1", 0)) as taken:

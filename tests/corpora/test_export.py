@@ -12,7 +12,17 @@ from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.components.span_annotations import register_extension, write_scores
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.export import WRITERS, Proposal, export, most_uncertain_first, propose
+from spacy_zh_tw_ner.corpora.export import (
+    WRITERS,
+    Proposal,
+    config_path,
+    export,
+    labels_of,
+    most_uncertain_first,
+    propose,
+    write_corpus,
+)
+from spacy_zh_tw_ner.corpora.formats.label_studio_config import read_label_config
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.entities import Entity, Prediction
 from spacy_zh_tw_ner.errors import CorpusError, OutputError
@@ -65,16 +75,39 @@ def test_doccano_spans_are_start_end_label(gold: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_label_studio_has_utf16_offsets_and_span_texts(gold: Path, tmp_path: Path) -> None:
+def test_label_studio_has_code_point_offsets_and_span_texts(gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "label-studio")
     first, second = objects(tmp_path / "out")
     assert (first["id"], first["data"]["text"], second["annotations"]) == (1, "𠮷野家在臺北市。", [{"result": []}])
     (annotation,) = first["annotations"]
     assert [result["value"] for result in annotation["result"]] == [
-        {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]},
-        {"start": 5, "end": 8, "text": "臺北市", "labels": ["GPE"]},
+        {"start": 0, "end": 3, "text": "𠮷野家", "labels": ["ORG"]},
+        {"start": 4, "end": 7, "text": "臺北市", "labels": ["GPE"]},
     ]
     assert {(r["from_name"], r["to_name"], r["type"]) for r in annotation["result"]} == {("label", "text", "labels")}
+
+
+def test_label_studio_gets_a_labelling_configuration(gold: Path, finder: Language, tmp_path: Path) -> None:
+    for target, nlp in (("a.json", None), ("b", finder)):
+        export(gold, tmp_path / target, "label-studio", nlp=nlp, notify=str)
+        config = config_path(tmp_path / target)
+        assert config.name == f"{target[0]}.config.xml"
+        (control,) = read_label_config(config.read_text(encoding="utf-8"))
+        labels = {*labels_of(nlp)} if nlp else set()
+        for task in objects(tmp_path / target):
+            assert control.field in task["data"]
+            for region in (task.get("annotations") or task["predictions"])[0]["result"]:
+                assert (control.name, control.text) == (region["from_name"], region["to_name"])
+                labels |= {*region["value"]["labels"]}
+        assert {*control.labels} == labels
+    config_path(tmp_path / "c.json").write_text("mine")
+    with pytest.raises(OutputError, match=r"\[ZT670\] .*c.config.xml exists already"):
+        export(gold, tmp_path / "c.json", "label-studio")
+    assert not (tmp_path / "c.json").exists()
+    export(gold, tmp_path / "c.json", "label-studio", force=True)
+    record = Record("好", [Entity(0, 1, "\x01")], "a")
+    with pytest.raises(CorpusError, match=r"\[ZT235\] label-studio cannot hold a label with a control character"):
+        write_corpus([(record, [])], tmp_path / "d.json", "label-studio", model=None)
 
 
 def test_jsonl_has_the_origin_of_each_text(gold: Path, tmp_path: Path) -> None:

@@ -128,7 +128,21 @@ def test_package_compares_codes_and_not_message_texts() -> None:
 
 
 # Codes of errors about command-line values that the parser does not check
-USAGE = ("ZT004", "ZT245", "ZT370", "ZT445", "ZT446", "ZT501", "ZT503", "ZT521", "ZT528", "ZT574", "ZT601")
+USAGE = (
+    "ZT004",
+    "ZT245",
+    "ZT370",
+    "ZT445",
+    "ZT446",
+    "ZT501",
+    "ZT503",
+    "ZT521",
+    "ZT528",
+    "ZT574",
+    "ZT601",
+    "ZT740",
+    "ZT742",
+)
 
 
 def test_errors_of_the_command_line_exit_with_2() -> None:

@@ -21,6 +21,7 @@ class Running:
     engine: Any
     client: httpx.Client
     server: Any = None
+    annotations: Path | None = None
 
     @property
     def port(self) -> int:
@@ -43,15 +44,21 @@ def free_port() -> int:
 @contextmanager
 def running(sources: dict[str, str], **settings: Any) -> Iterator[Running]:
     from spacy_zh_tw_ner.service.app import create_app
+    from spacy_zh_tw_ner.service.reloading import Reloader
     from spacy_zh_tw_ner.service.server import Server, bind, create_engine
     from spacy_zh_tw_ner.service.settings import ServiceSettings
 
     drain = settings.pop("drain", 5.0)
     chosen = ServiceSettings(**settings)
     engine, metrics = create_engine(sources, chosen)
+    try:
+        app = create_app(engine, chosen, metrics, Reloader(engine, chosen))
+    except ValueError:
+        engine.stop(10)
+        raise
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    server = Server(create_app(engine, chosen, metrics), engine, chosen, metrics, drain=drain)
+    server = Server(app, engine, chosen, metrics, drain=drain)
     thread = threading.Thread(target=server.run, args=(sockets,), daemon=True)
     thread.start()
     deadline = time.monotonic() + 120

@@ -85,6 +85,8 @@ def test_a_pipeline_is_loaded_at_its_first_request(service: Running) -> None:
     assert found(service.ask({"text": SENTENCE, "pipeline": "other"})) == found(service.ask({"text": SENTENCE}))
     described = service.client.get("/v1/service").json()
     labels = ["GPE", "ORG", "PERSON"]
+    versions = [pipeline.pop("version") for pipeline in described["pipelines"]]
+    assert [version.rpartition("-")[0] for version in versions] == ["tiny", "other"]
     assert described["pipelines"] == [
         {"name": n, "loaded": True, "labels": labels, "min_score": 0.35} for n in ("tiny", "other")
     ]

@@ -83,7 +83,7 @@ def test_the_engine_returns_the_entities_of_the_pipeline(tiny_pipeline: Path, ti
         assert [f.score for f in found] == pytest.approx([e._.score for e in tiny_nlp(job.text).ents], abs=1e-4)
     assert len(jobs[0].future.result(0)) == 3
     assert (sum(b.n_texts for b in batches), sum(b.n_chars for b in batches)) == (15, 5 * (len(SENTENCE) + 1))
-    assert engine.labels == {"tiny": ("GPE", "ORG", "PERSON")}
+    assert engine.pipeline("tiny").labels == ("GPE", "ORG", "PERSON")
 
 
 def test_texts_queued_meanwhile_share_a_batch_within_the_budget(make: Callable[..., Engine]) -> None:

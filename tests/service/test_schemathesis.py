@@ -13,14 +13,20 @@ from .conftest import Running
 schemathesis = pytest.importorskip("schemathesis")
 MODES = schemathesis.GenerationMode
 OPERATIONS = [
+    "GET /health",
     "GET /healthz",
     "GET /metrics",
     "GET /readyz",
     "GET /v1/service",
+    "GET /versions",
+    "POST /predict",
+    "POST /setup",
     "POST /v1/entities",
     "POST /v1/entities/stream",
     "POST /v1/mask",
 ]
+# Refused by a service without an API key; tests/service/test_label_studio.py and test_reloading.py send valid requests.
+KEYED = ["POST /v1/reload", "POST /webhook"]
 # A label or pipeline may fit the schema and still be unknown to the service: 422 is right then.
 EXCLUDED = [schemathesis.checks.positive_data_acceptance]
 # Statuses for generated bodies that are invalid; some are too long.
@@ -50,7 +56,7 @@ def operations(service: Running) -> dict[str, Any]:
 
 
 def test_the_openapi_document_lists_all_tested_operations(operations: dict[str, Any]) -> None:
-    assert sorted(operations) == OPERATIONS
+    assert sorted(operations) == sorted(OPERATIONS + KEYED)
 
 
 def try_all(operation: Any, mode: Any) -> set[int]:
@@ -79,6 +85,14 @@ def test_invalid_requests_are_refused(operations: dict[str, Any], label: str) ->
     assert try_all(operations[label], MODES.NEGATIVE) <= {200, *REFUSED}
 
 
-@pytest.mark.parametrize("label", ["POST /v1/entities", "POST /v1/entities/stream", "GET /v1/service", "GET /metrics"])
+@pytest.mark.parametrize("label", KEYED)
+def test_routes_that_need_a_key_are_refused_without_one(operations: dict[str, Any], label: str) -> None:
+    assert 403 in try_all(operations[label], MODES.POSITIVE) <= {403, 422}
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["POST /v1/entities", "POST /v1/entities/stream", "GET /v1/service", "GET /metrics", "POST /predict", *KEYED],
+)
 def test_generated_keys_are_refused(start: Callable[..., Running], label: str) -> None:
     assert try_all(operations_of(start(api_key="s3cret").url)[label], MODES.POSITIVE) == {401}

@@ -22,6 +22,7 @@ from .docbin import read_spacy
 from .hugging_face import read_hugging_face
 from .json_spans import SPAN_FIELDS, read_cluener, read_doccano, read_spacy_json
 from .label_studio import is_minimal, is_unlabelled_task, read_label_studio
+from .label_studio_webhook import is_event, read_label_studio_webhook
 from .markup import HEADER, read_markup
 
 N_LINES, N_OBJECTS = 200, 2_000  # lines, and objects or rows, kept to detect a format
@@ -31,6 +32,7 @@ MARKDOWN = (".md", ".markdown")
 FORMATS: dict[str, ReaderT] = {
     "spacy": read_spacy,
     "brat": read_brat,
+    "label-studio-webhook": read_label_studio_webhook,
     "label-studio": read_label_studio,
     "hf": read_hugging_face,
     "doccano": read_doccano,
@@ -229,6 +231,7 @@ def _why_not_cluener(data: dict[str, Any], fields: FieldNames) -> str:
 
 
 _JSON: dict[str, ReasonT] = {
+    "label-studio-webhook": lambda data, _: "" if is_event(data) else "no `action` of an annotation",
     "label-studio": _why_not_label_studio,
     "hf": _why_not_hugging_face,
     "doccano": _why_not_doccano,
@@ -269,7 +272,8 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
     RETURNS (bool): True if it is unlabelled. False for an empty or damaged file; the reader of its format reports this.
     """
     try:
-        if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):
+        lines = (line.lstrip() for _, line in numbered_lines(path) if line.strip())
+        if not (is_parquet(path) or is_json_array(path) or next(lines, "").startswith("{")):
             return _are_tokens_alone(path)
         is_empty = True
         for _, data in open_rows(path, fields=fields).objects:
@@ -279,10 +283,6 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
         return not is_empty
     except (CorpusError, OSError):
         return False
-
-
-def _begins_with_object(path: Path) -> bool:
-    return next((line.lstrip() for _, line in numbered_lines(path) if line.strip()), "").startswith("{")
 
 
 def _are_tokens_alone(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -148,7 +148,15 @@ def _doc_id(data: dict[str, Any]) -> str:
     return text_or_nothing(data.get("doc_id")) or text_or_nothing(of_meta)
 
 
-def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: str) -> Iterator[RawRecord]:
+def read_raw(
+    path: Path,
+    reading: Reading,
+    parse: ParseT,
+    *,
+    name: str,
+    shape: str,
+    objects: Iterable[tuple[str, dict[str, Any]]] | None = None,
+) -> Iterator[RawRecord]:
     """Read the objects of a file with the parser of one format. Objects that it cannot parse are rejected.
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
@@ -157,10 +165,13 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
         object. It yields nothing for an object to leave out, and raises an error for one that it cannot parse.
     name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
+    objects (Optional[Iterable[tuple[str, dict]]]): Origins and objects to parse instead of those of the file.
     YIELDS (RawRecord): Records whose texts and labels are strings, and whose offsets are whole numbers.
     RAISES (CorpusError): If a value is not a JSON object, or has a lone surrogate.
     """
-    for origin, data in open_rows(path, reading.advance, reading.fields).objects:
+    if objects is None:
+        objects = open_rows(path, reading.advance, reading.fields).objects
+    for origin, data in objects:
         try:
             for raw in parse(data, origin):
                 "".join(

@@ -1,21 +1,24 @@
 """Read Label Studio's exports JSON and JSON-MIN, and write JSON.
 
-JSON is an array of tasks. A task has regions, which are spans: each has offsets in UTF-16 units, and usually its text.
-JSON-MIN has one object per annotation, with the fields of its task and one or more lists of regions. The names of
-these lists are settings of the Label Studio project.
+JSON is an array of tasks. A task has regions, which are spans: each has offsets in code points, and usually its text.
+Versions before 2022 count UTF-16 units, which is detected by the texts of the regions.
+
+JSON-MIN has one object per annotation, with the fields of its task and one or more lists of regions. The names of these
+lists are settings of the Label Studio project.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...entities import Entity
-from ..offsets import CONVENTIONS, RawRecord, boundaries, resolve_offsets
+from ..offsets import CODEPOINT, RawRecord, resolve_offsets
 from ..record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, add_span, find_text, kind_of, text_or_nothing
 from ..records import SILENT, FieldNames, NoAnnotation, Reading, Record
 from .json_spans import read_raw
+from .label_studio_config import CONTROL, TEXT
 
 SHAPE = '{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": ["GPE"]}}]}]}'
 
@@ -73,7 +76,7 @@ def _resolve(path: Path, reading: Reading, *, every: bool) -> Iterator[Record]:
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
         return _read(path, reading, fields, every)
 
-    return resolve_offsets(read, path, reading, default=CONVENTIONS["utf16"])
+    return resolve_offsets(read, path, reading, default=CODEPOINT)
 
 
 def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> Iterator[RawRecord]:
@@ -99,23 +102,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> It
         if not every:
             n_others += len(finished) - 1
             chosen = [next((one for one in finished if one.get("ground_truth")), finished[0])]
-        origin = f"{origin}, task {data['id']}" if "id" in data else origin
-        regions = [_regions(annotation) for annotation in chosen]
-        name = _text_field(data["data"], [region for of_one in regions for region in of_one], reading.fields, fields)
-        text = find_text(data["data"], reading.fields._replace(text=name))
-        text.encode()  # a lone surrogate (valid in JSON) raises here
-        fields[name] += 1
-        for annotation, of_one in zip(chosen, regions, strict=True):
-            raw = RawRecord(text, [], origin, text_or_nothing(data["data"].get("doc_id")))
-            raw.annotator, raw.task = _annotator(annotation), text_or_nothing(data.get("id"))
-            for region in of_one:
-                target = region.get("to_name")
-                if isinstance(target, str) and target != name and target in data["data"]:
-                    reason = f"a region of the field {target!r}, which --text-field {target} would read"
-                    raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
-                else:
-                    _add_region(region, raw)
-            yield raw
+        yield from parse_task(data, chosen, origin, reading, fields)
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
     if n_bare:
@@ -125,6 +112,38 @@ def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> It
             f"{path}: of each task with several annotations, the ground truth (or else the first) is read; "
             f"{n_others} others are left out."
         )
+
+
+def parse_task(
+    data: dict[str, Any], annotations: list[dict[str, Any]], origin: str, reading: Reading, fields: Counter[str]
+) -> Iterator[RawRecord]:
+    """Yield the regions of annotations of a task.
+
+    data (dict): The task.
+    annotations (list[dict]): Annotations of the task, each with a list in `result`.
+    origin (str): File and line, for messages.
+    reading (Reading): Has the name of the text field that the user gave, if any.
+    fields (Counter[str]): Field → number of earlier tasks in which it was the text. This task is added.
+    YIELDS (RawRecord): Text and regions of each annotation; offsets are not converted.
+    RAISES (ValueError, LookupError, TypeError): If the task or an annotation does not have the expected layout.
+    """
+    origin = f"{origin}, task {data['id']}" if "id" in data else origin
+    regions = [_regions(annotation) for annotation in annotations]
+    name = _text_field(data["data"], [region for of_one in regions for region in of_one], reading.fields, fields)
+    text = find_text(data["data"], reading.fields._replace(text=name))
+    text.encode()  # a lone surrogate (valid in JSON) raises here
+    fields[name] += 1
+    for annotation, of_one in zip(annotations, regions, strict=True):
+        raw = RawRecord(text, [], origin, text_or_nothing(data["data"].get("doc_id")))
+        raw.annotator, raw.task = _annotator(annotation), text_or_nothing(data.get("id"))
+        for region in of_one:
+            target = region.get("to_name")
+            if isinstance(target, str) and target != name and target in data["data"]:
+                reason = f"a region of the field {target!r}, which --text-field {target} would read"
+                raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
+            else:
+                _add_region(region, raw)
+        yield raw
 
 
 def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -215,25 +234,51 @@ def write_label_studio(record: Record, scores: list[float], *, number: int, mode
     model (Optional[str]): Name of the pipeline, to write the entities as predictions; None to write annotations.
     RETURNS (str): A JSON object.
     """
-    units = {place: unit for unit, place in enumerate(boundaries(record.text, "utf16"))}
-    results: list[dict[str, Any]] = [
-        {
-            "id": f"{number}-{i}",
-            "from_name": "label",
-            "to_name": "text",
-            "type": "labels",
-            "value": {"start": units[start], "end": units[end], "text": record.text[start:end], "labels": [label]},
-        }
-        for i, (start, end, label) in enumerate(record.entities)
-    ]
-    for result, score in zip(results, scores, strict=False):
-        result["score"] = round(score, 4)
+    results = text_regions(record.text, record.entities, scores, prefix=str(number))
     task: dict[str, Any] = {"id": number, "data": {"text": record.text}}
     if record.doc_id:
         task["data"]["doc_id"] = record.doc_id
     if model is None:
         task["annotations"] = [{"result": results}]
     else:
-        least = {"score": round(min(scores), 4)} if scores else {}
-        task["predictions"] = [{"model_version": model, "result": results, **least}]
+        task["predictions"] = [{"model_version": model, "result": results, **least_score(scores)}]
     return json.dumps(task, ensure_ascii=False)
+
+
+def least_score(scores: Iterable[float | None]) -> dict[str, float]:
+    """Return the field `score` of a prediction: the lowest score of its entities; empty if none has a score."""
+    known = [score for score in scores if score is not None]
+    return {"score": round(min(known), 4)} if known else {}
+
+
+def text_regions(
+    text: str,
+    entities: Iterable[Entity],
+    scores: Sequence[float | None],
+    *,
+    prefix: str,
+    from_name: str = CONTROL,
+    to_name: str = TEXT,
+) -> list[dict[str, Any]]:
+    """Return entities as results of Label Studio.
+
+    text (str): The text.
+    entities (Iterable[Entity]): Entities with offsets in code points.
+    scores (Sequence[Optional[float]]): One score per entity, or an empty list; None for an entity without a score.
+    prefix (str): Beginning of the ids of the results, unique in the task.
+    from_name, to_name (str): Names of the `<Labels>` and `<Text>` tags in the labelling configuration.
+    """
+    regions: list[dict[str, Any]] = [
+        {
+            "id": f"{prefix}-{i}",
+            "from_name": from_name,
+            "to_name": to_name,
+            "type": "labels",
+            "value": {"start": start, "end": end, "text": text[start:end], "labels": [label]},
+        }
+        for i, (start, end, label) in enumerate(entities)
+    ]
+    for region, score in zip(regions, scores, strict=False):
+        if score is not None:
+            region["score"] = round(score, 4)
+    return regions

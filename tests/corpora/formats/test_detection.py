@@ -57,6 +57,11 @@ SAMPLES = {
         '\ufeff[\n  {\n "annotations": [], "data": {"content": "好"}}]',
         '{"data": {"text": "好"}, "predictions": []}\n',
     ],
+    "label-studio-webhook": [
+        '{"action": "ANNOTATION_UPDATED", "id": 7, "data": {"text": "好"}, "annotations": [{"id": 1, "result": []}]}\n',
+        '{"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 1}]}\n',
+        '{"action": "TASKS_DELETED", "tasks": [{"id": 1}]}\n{"action": "ANNOTATION_CREATED", "id',
+    ],
     "hf": [
         '{"tokens": ["好"], "ner_tags": ["O"]}\n',
         '{"id": "0", "tokens": ["好"], "ner_tags": [0]}\n',
@@ -103,6 +108,7 @@ def test_the_error_has_a_reason_for_every_format(tmp_path: Path) -> None:
     for reason in (
         "spacy (not zlib data)",
         "brat (no .ann file of the same name)",
+        "label-studio-webhook (no `action` of an annotation)",
         "label-studio (an object without `data`)",
         "hf (an object without `tokens` and `ner_tags`)",
         "doccano (no list in `label` or `labels`, and no `entities` with `start_offset`)",

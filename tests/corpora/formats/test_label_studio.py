@@ -1,4 +1,4 @@
-"""Label Studio tasks are read: UTF-16 offsets, several annotators, and skipped tasks."""
+"""Label Studio tasks are read: offsets in two units, several annotators, and skipped tasks."""
 
 import json
 from pathlib import Path
@@ -35,20 +35,23 @@ ENTITIES = [Entity(0, 3, "ORG"), Entity(4, 7, "GPE")]
 
 @pytest.mark.parametrize("shift", [0, 1])
 @pytest.mark.parametrize("surfaces", [True, False])
-def test_offsets_are_utf16_unless_region_texts_show_another_unit(shift: int, surfaces: bool, tmp_path: Path) -> None:
+def test_offsets_are_code_points_unless_region_texts_show_another_unit(
+    shift: int, surfaces: bool, tmp_path: Path
+) -> None:
     names = ("𠮷野家", "臺北市") if surfaces else (None, None)
     messages: list[str] = []
     result = [region(0, 3 + shift, "ORG", names[0]), region(4 + shift, 7 + shift, "GPE", names[1])]
     (record,) = read(tmp_path, task(result), messages=messages)
-    if surfaces or shift:
-        assert record.entities == ENTITIES
-    assert bool(messages) == (not (surfaces and shift))  # UTF-16 is the default, but a guess without region texts
+    assert record.entities == ENTITIES
+    assert bool(messages) == (
+        not surfaces or shift == 1
+    )  # code points are the default, but a guess without region texts
     assert record.origin == f"{tmp_path / 'export.json'}:2, task 5"
 
 
 def test_the_first_annotation_or_the_ground_truth_is_read_and_the_others_are_reported(tmp_path: Path) -> None:
     messages: list[str] = []
-    first, second = [region(5, 8, "GPE", "臺北市")], [region(0, 4, "ORG", "𠮷野家")]
+    first, second = [region(4, 7, "GPE", "臺北市")], [region(0, 3, "ORG", "𠮷野家")]
     marked = task(first, second)
     marked["annotations"][1]["ground_truth"] = True
     cancelled = task(first, second)
@@ -63,7 +66,7 @@ def test_unannotated_tasks_are_left_out_and_reported(tmp_path: Path) -> None:
     messages: list[str] = []
     skipped = task([])
     skipped["annotations"][0]["was_cancelled"] = True
-    predicted = task(predictions=[{"result": [region(0, 4, "ORG", "𠮷野家")]}])
+    predicted = task(predictions=[{"result": [region(0, 3, "ORG", "𠮷野家")]}])
     (record,) = read(tmp_path, task(), skipped, predicted, task([], text="好"), messages=messages)
     assert (record.text, record.entities) == ("好", [])
     assert len(messages) == 1
@@ -73,18 +76,18 @@ def test_unannotated_tasks_are_left_out_and_reported(tmp_path: Path) -> None:
 def test_results_other_than_labels_are_ignored(tmp_path: Path) -> None:
     choice = {"type": "choices", "from_name": "kind", "to_name": "text", "value": {"choices": ["news"]}}
     relation = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
-    (record,) = read(tmp_path, task([choice, relation, region(5, 8, "GPE", "臺北市")]))
+    (record,) = read(tmp_path, task([choice, relation, region(4, 7, "GPE", "臺北市")]))
     assert record.entities == ENTITIES[1:]
 
 
 def test_a_region_with_two_labels_gives_two_spans(tmp_path: Path) -> None:
-    both = region(5, 8, "GPE", "臺北市")
+    both = region(4, 7, "GPE", "臺北市")
     both["value"]["labels"] = ["GPE", "LOC"]  # type: ignore[index]
     assert read(tmp_path, task([both]))[0].entities == [Entity(4, 7, "GPE"), Entity(4, 7, "LOC")]
 
 
 def test_the_text_field_may_have_another_name(tmp_path: Path) -> None:
-    other = task([region(5, 8, "GPE", "臺北市")])
+    other = task([region(4, 7, "GPE", "臺北市")])
     other["data"] = {"content": TEXT, "number": 3}
     assert read(tmp_path, other)[0].text == TEXT
     other["data"] = {"body": TEXT, "title": "新聞"}
@@ -95,10 +98,10 @@ def test_the_text_field_may_have_another_name(tmp_path: Path) -> None:
 
 
 BAD: list[Any] = [
-    {"value": {"start": 5, "end": 8, "text": "臺北市"}},
-    {"value": {"start": 5, "end": 8, "text": "臺北市", "labels": []}},
-    {"value": {"start": 5, "end": 8, "text": "臺北市", "labels": None}},
-    {"value": {"start": 5, "end": 8, "text": "臺北市", "labels": [None]}},
+    {"value": {"start": 4, "end": 7, "text": "臺北市"}},
+    {"value": {"start": 4, "end": 7, "text": "臺北市", "labels": []}},
+    {"value": {"start": 4, "end": 7, "text": "臺北市", "labels": None}},
+    {"value": {"start": 4, "end": 7, "text": "臺北市", "labels": [None]}},
     {"value": {"start": None, "end": None, "labels": ["GPE"]}},
     {"value": {"labels": ["GPE"]}},
     {"value": {}},
@@ -113,7 +116,7 @@ BAD: list[Any] = [
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("bad", BAD)
 def test_a_region_without_label_or_offsets_rejects_only_itself(bad: Any, first: bool, tmp_path: Path) -> None:
-    good = region(0, 4, "ORG", "𠮷野家")
+    good = region(0, 3, "ORG", "𠮷野家")
     if isinstance(bad, dict):
         bad = {"type": "labels", "to_name": "text", **bad}
     record, other = read(tmp_path, task([bad, good] if first else [good, bad]), task([good]))
@@ -121,9 +124,9 @@ def test_a_region_without_label_or_offsets_rejects_only_itself(bad: Any, first: 
     assert [type(reject) for reject in record.rejects] == [NoAnnotation]
 
 
-@pytest.mark.parametrize("bad", [{"start": 5, "end": 8, "text": "臺北市"}, {"start": 5, "end": 8, "labels": []}])
+@pytest.mark.parametrize("bad", [{"start": 4, "end": 7, "text": "臺北市"}, {"start": 5, "end": 8, "labels": []}])
 def test_a_json_min_region_without_labels_rejects_only_itself(bad: dict[str, object], tmp_path: Path) -> None:
-    good: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
+    good: dict[str, object] = {"start": 0, "end": 3, "text": "𠮷野家", "labels": ["ORG"]}
     found = read(tmp_path, minimal(bad, good), minimal(good, bad, id=6), minimal(bad, id=7))
     assert [record.entities for record in found] == [ENTITIES[:1], ENTITIES[:1], []]
     assert [len(record.rejects) for record in found] == [1, 1, 1]
@@ -133,7 +136,7 @@ def test_a_json_min_region_without_labels_rejects_only_itself(bad: dict[str, obj
     "bad", [{"start": "a", "end": 8}, {"start": 5.5, "end": 8}, {"start": [5], "end": 8}, {"start": True, "end": 8}]
 )
 def test_a_region_with_invalid_offsets_is_rejected(bad: dict[str, object], tmp_path: Path) -> None:
-    good = region(0, 4, "ORG", "𠮷野家")
+    good = region(0, 3, "ORG", "𠮷野家")
     (record,) = read(tmp_path, task([{"type": "labels", "value": {**bad, "labels": ["GPE"]}}, good]))
     assert record.entities == ENTITIES[:1]
     assert [type(reject) for reject in record.rejects] == [Reject]
@@ -146,10 +149,10 @@ NOT_TEXT: list[Any] = [None, 5, ["𠮷野家"], {"a": TEXT}, [{"author": "甲", 
 def test_a_task_whose_text_is_not_a_string_is_rejected(text: Any, tmp_path: Path) -> None:
     bad = task([], text=text)
     with pytest.raises(CorpusError, match=r"`text` is .*, not text"):
-        read(tmp_path, task([region(0, 4, "ORG", "𠮷野家")]), bad)
+        read(tmp_path, task([region(0, 3, "ORG", "𠮷野家")]), bad)
 
 
-ORG = region(0, 4, "ORG", "𠮷野家")
+ORG = region(0, 3, "ORG", "𠮷野家")
 
 
 def named(data: dict[str, Any], *regions: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -213,8 +216,8 @@ def minimal(*regions: dict[str, object], **more: Any) -> dict[str, Any]:
 
 def test_json_min_is_read(tmp_path: Path) -> None:
     messages: list[str] = []
-    org: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
-    gpe: dict[str, object] = {"start": 5, "end": 8, "text": "臺北市", "labels": ["GPE"]}
+    org: dict[str, object] = {"start": 0, "end": 3, "text": "𠮷野家", "labels": ["ORG"]}
+    gpe: dict[str, object] = {"start": 4, "end": 7, "text": "臺北市", "labels": ["GPE"]}
     named = minimal(kind=[gpe], id=6)
     named["content"] = named.pop("text")
     tasks = [minimal(org, gpe), minimal(org), named, minimal(id=7), minimal(id=8, doc_id="新聞")]

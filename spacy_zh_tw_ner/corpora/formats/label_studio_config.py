@@ -1,0 +1,156 @@
+"""Read and write labelling configurations of Label Studio, the XML that defines labels and texts of a project."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+from ...errors import CorpusError, Errors
+
+# Names of the tags in the configurations and exports that this package writes
+CONTROL, TEXT = "label", "text"
+EXAMPLE = (
+    '<View><Labels name="label" toName="text"><Label value="GPE"/></Labels><Text name="text" value="$text"/></View>'
+)
+LARGEST = 1 << 20  # bytes of a configuration; a label takes about 50
+MOST_TAGS, DEEPEST = 20_000, 64
+MOST_PAIRS = 100  # pairs of a <Labels> and a <Text> tag
+FIELD = re.compile(r"\$([^\s$]+)")
+# Characters that XML 1.0 cannot hold, not even as references
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Colours of Tableau 10, from which white text differs enough
+COLOURS = ("#4e79a7", "#d37295", "#59a14f", "#e15759", "#b07aa1", "#9c755f", "#f28e2b", "#499894", "#79706e", "#8cd17d")
+
+
+class SpanControl(NamedTuple):
+    """A `<Labels>` tag for a `<Text>` tag: which field is annotated with which labels.
+
+    name: Name of the `<Labels>` tag, `from_name` of its results.
+    text: Name of the `<Text>` tag, `to_name` of its results.
+    field: Field of the tasks that holds the text.
+    labels: Label of a pipeline → label of the project, for the labels that the project has.
+    folded: The same without regard to case: `str.casefold` of the label of a pipeline → label of the project.
+    """
+
+    name: str
+    text: str
+    field: str
+    labels: Mapping[str, str]
+    folded: Mapping[str, str]
+
+    def label(self, predicted: str) -> str | None:
+        """Return the label of the project for a label of a pipeline; None if there is none.
+
+        An equal label is preferred to one that differs in case.
+        """
+        return self.labels.get(predicted) or self.folded.get(predicted.casefold())
+
+
+@dataclass
+class _Tags:
+    """Tags of a configuration, collected by the XML parser."""
+
+    texts: dict[str, str] = field(default_factory=dict)  # name → attribute `value`
+    remote: set[str] = field(default_factory=set)  # names of texts that are loaded from URLs
+    controls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)  # name, toName, labels
+    open: list[str] = field(default_factory=list)
+    n: int = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Handle a start tag."""
+        tag = tag.lower()
+        self.open.append(tag)
+        self.n += 1
+        if self.n > MOST_TAGS or len(self.open) > DEEPEST:
+            raise _unusable(f"it has more than {MOST_TAGS:,} tags, or tags nested deeper than {DEEPEST} levels")
+        if tag == "text":
+            self.texts[attributes.get("name", "")] = attributes.get("value", "")
+            if attributes.get("valueType", "").lower() == "url":
+                self.remote.add(attributes.get("name", ""))
+        elif tag == "labels":
+            self.controls.append((attributes.get("name", ""), attributes.get("toName", ""), {}))
+        elif tag == "label" and "labels" in self.open:
+            self._add_label(attributes, self.controls[-1][2])
+
+    def end(self, _: str) -> None:
+        """Handle an end tag."""
+        self.open.pop()
+
+    @staticmethod
+    def _add_label(attributes: dict[str, str], labels: dict[str, str]) -> None:
+        # Label Studio writes the alias into results, if a label has one.
+        label = attributes.get("alias") or attributes.get("value", "")
+        predicted = [name.strip() for name in attributes.get("predicted_values", "").split(",")]
+        for name in filter(None, [*predicted, attributes.get("value", ""), label]):
+            labels.setdefault(name, label)
+
+
+def read_label_config(xml: str) -> tuple[SpanControl, ...]:
+    """Find the texts and labels of a labelling configuration.
+
+    A label gets the entities that a pipeline predicts with its `value` or `alias`, or with one of its
+    `predicted_values`, a list separated by commas.
+
+    xml (str): The configuration. It may come from anyone: a document type, which can define entities that grow without
+        limit, is refused.
+    RETURNS (tuple[SpanControl, ...]): At least one.
+    RAISES (CorpusError): If it is not XML or too large, or has no `<Labels>` for a `<Text>` with a field of the task.
+    """
+    data = xml.encode("utf-8", "surrogatepass")
+    if len(data) > LARGEST:
+        raise _unusable(f"it has {len(data):,} bytes, more than the limit of {LARGEST:,}")
+    parser, tags = expat.ParserCreate("utf-8"), _Tags()
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler, parser.EndElementHandler = tags.start, tags.end
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise _unusable(f"it is not valid XML ({error})") from None
+    controls = []
+    problem = "it has no <Labels> tag whose `toName` is the name of a <Text> tag"
+    for name, targets, labels in tags.controls:
+        folded = {key.casefold(): label for key, label in reversed(labels.items())}
+        for text in (target.strip() for target in targets.split(",")):
+            if text not in tags.texts:
+                continue
+            found = FIELD.fullmatch(tags.texts[text].strip())
+            if found is None:
+                problem = f"the `value` of the <Text> tag {text[:40]!r} is not the name of one field, such as $text"
+            elif text in tags.remote:
+                problem = f"the <Text> tag {text[:40]!r} loads its texts from URLs, which are never opened here"
+            else:
+                controls.append(SpanControl(name, text, found[1], labels, folded))
+            if len(controls) > MOST_PAIRS:
+                raise _unusable(f"it has more than {MOST_PAIRS} pairs of a <Labels> and a <Text> tag")
+    if not controls:
+        raise _unusable(problem)
+    return tuple(controls)
+
+
+def write_label_config(labels: Iterable[str]) -> str:
+    """Return a labelling configuration for texts in the field `text`, as in the files of `write_label_studio`.
+
+    labels (Iterable[str]): The labels, in the order of their hotkeys. `in_xml` is true for each.
+    """
+    rows = [
+        f"    <Label value={quoteattr(label)} background={quoteattr(COLOURS[i % len(COLOURS)])}/>"
+        for i, label in enumerate(labels)
+    ]
+    opened = f'<View>\n  <Labels name="{CONTROL}" toName="{TEXT}">'
+    closed = f'  </Labels>\n  <Text name="{TEXT}" value="${TEXT}"/>\n</View>\n'
+    return "\n".join([opened, *rows, closed])
+
+
+def in_xml(label: str) -> bool:
+    """Return whether a label can be part of a labelling configuration."""
+    return NOT_XML.search(label) is None
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise _unusable("it has a document type (<!DOCTYPE>), which is not supported")
+
+
+def _unusable(problem: str) -> CorpusError:
+    return CorpusError(Errors.ZT743.format(problem=problem, example=EXAMPLE))

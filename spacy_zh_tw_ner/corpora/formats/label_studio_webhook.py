@@ -1,0 +1,228 @@
+"""Read the annotations that `serve --annotations` has collected from Label Studio's webhooks.
+
+Each line is the event of one annotation: the task with this annotation, in the layout of the export, and the `action`.
+Label Studio may send an event twice, and events may arrive in another order. So only the newest state of each
+annotation counts, by its `updated_at`. A deleted annotation stays deleted, because its id is never used again.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...untrusted.documents import nests_deeper
+from ..offsets import CODEPOINT, RawRecord, resolve_offsets
+from ..records import SILENT, Reading, Record, ignore
+from ..text_files import numbered_lines
+from .json_spans import read_raw
+from .label_studio import SHAPE as TASK_SHAPE
+from .label_studio import parse_task
+
+SAVED = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED")
+DELETED = {"ANNOTATIONS_DELETED": "annotations", "TASKS_DELETED": "tasks"}  # action → field with the ids
+SHAPE = f'{{"action": "ANNOTATION_CREATED", {TASK_SHAPE[1:]}'
+TASK_FIELDS = ("id", "data")
+ANNOTATION_FIELDS = (
+    "id",
+    "result",
+    "was_cancelled",
+    "ground_truth",
+    "completed_by",
+    "created_at",
+    "updated_at",
+    "lead_time",
+)
+SURVEY = Reading(reject=ignore)  # for the first pass over a file; the last one reports
+FIRST = datetime.min.replace(tzinfo=timezone.utc)
+
+
+class EventError(ValueError):
+    """Raised for the body of a webhook without a complete annotation; the message is the reason."""
+
+
+def event_lines(event: dict[str, Any]) -> list[str]:
+    """Return the lines to store for the body of a webhook: one for each annotation.
+
+    The lines are ASCII: a line that is cut, because the process was killed while it wrote, is still UTF-8.
+
+    event (dict): The body, as Label Studio sends it.
+    RETURNS (list[str]): JSON lines without line ends; empty if the event changes no annotation.
+    RAISES (EventError): If an annotation has no id, task or result.
+    """
+    action = event.get("action")
+    if action in DELETED:
+        key = DELETED[action]
+        ids = [{"id": _id(each, key)} for each in _as_list(event.get(key))]
+        return [_dump({"action": action, key: ids})] if ids else []
+    if action not in SAVED:
+        return []
+    annotations, tasks = _as_list(event.get("annotation")), _as_list(event.get("task"))
+    by_id: dict[object, dict[str, Any]] = {_id(task, "task"): task for task in tasks}
+    if not annotations:
+        raise EventError("`annotation` is missing; switch on `Send payload` in the settings of the webhook")
+    lines = []
+    for annotation in annotations:
+        _id(annotation, "annotation")
+        task = by_id.get(annotation.get("task"))
+        if not isinstance(annotation.get("result"), list) or task is None or not isinstance(task.get("data"), dict):
+            raise EventError("an annotation has no list in `result`, or `task` does not have its task with `data`")
+        kept = {key: annotation[key] for key in ANNOTATION_FIELDS if key in annotation}
+        lines.append(_dump({"action": action, **{key: task[key] for key in TASK_FIELDS}, "annotations": [kept]}))
+    return lines
+
+
+def is_event(data: dict[str, Any]) -> bool:
+    """Return whether an object is a line of `event_lines`."""
+    action = data.get("action")
+    return isinstance(action, str) and (action in SAVED or action in DELETED)
+
+
+def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Yield the records of annotated tasks in a file of events; see `ReaderT`.
+
+    Of a task with several annotations, the one marked as ground truth is read, or else the first.
+    """
+    newest = _Newest()
+    for number, _, data in _events(path):
+        newest.add(number, data)
+    chosen = newest.choose()
+    fields: Counter[str] = Counter()  # shared by the two passes of `resolve_offsets`
+
+    def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
+        yield from parse_task(data, data["annotations"][:1], origin, reading, fields)
+
+    def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
+        events = ((origin, data) for number, origin, data in _events(path, reading) if number in chosen)
+        yield from read_raw(path, reading, parse, name="Label Studio webhook", shape=SHAPE, objects=events)
+        left_out = ", ".join(f"{n} {kind}" for kind, n in newest.left_out.items() if n)
+        if left_out:
+            reading.notify(
+                f"{path}: only the newest state of the annotation of each task is read; left out: {left_out}."
+            )
+
+    yield from resolve_offsets(read, path, reading, default=CODEPOINT)
+
+
+class _State(NamedTuple):
+    """Newest state of an annotation. States are ordered by time, and equal times by line."""
+
+    time: datetime
+    number: int  # of its line
+    task: object
+    is_truth: bool
+    is_skipped: bool
+
+
+class _Newest:
+    """Newest state of each annotation, and the ids of what was deleted."""
+
+    def __init__(self) -> None:
+        self._states: dict[int, _State] = {}
+        self._deleted: dict[str, set[object]] = {field: set() for field in DELETED.values()}
+        self.left_out: Counter[str] = Counter()
+
+    def add(self, number: int, data: dict[str, Any]) -> None:
+        """Add the event of a line."""
+        if data["action"] in DELETED:
+            field = DELETED[data["action"]]
+            self._deleted[field] |= {each.get("id") for each in data[field]}
+            return
+        annotation = data["annotations"][0]
+        truth, skipped = (bool(annotation.get(field)) for field in ("ground_truth", "was_cancelled"))
+        state = _State(_time(annotation.get("updated_at")), number, data.get("id"), truth, skipped)
+        former = self._states.get(annotation["id"])
+        self.left_out["older states"] += former is not None
+        self._states[annotation["id"]] = state if former is None else max(former, state)
+
+    def choose(self) -> set[int]:
+        """Return the numbers of the lines to read: one for each task that is annotated."""
+        by_task: dict[object, _State] = {}
+        for id_ in sorted(self._states):
+            state = self._states[id_]
+            if id_ in self._deleted["annotations"] or state.task in self._deleted["tasks"]:
+                self.left_out["deleted annotations"] += 1
+            elif state.is_skipped:
+                self.left_out["skipped tasks"] += 1
+            elif state.task not in by_task or (state.is_truth and not by_task[state.task].is_truth):
+                self.left_out["other annotations of a task"] += state.task in by_task
+                by_task[state.task] = state
+            else:
+                self.left_out["other annotations of a task"] += 1
+        return {state.number for state in by_task.values()}
+
+
+def _events(path: Path, reading: Reading = SURVEY) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield the events of a file with the numbers and origins of their lines.
+
+    A last line without a line end, which is no complete JSON, is left out: the process was killed while it wrote the
+    line, so the event was not confirmed. Other invalid lines are rejected.
+    """
+    lines = (row for row in numbered_lines(path, reading.advance) if row[1].strip())
+    for (number, line), following in pairwise(chain(lines, [(0, "")])):
+        origin, problem = f"{path}:{number}", ""
+        try:
+            data = json.loads(line)
+            problem = "nested too deeply" if nests_deeper(data) else _why_not(data)
+        except (ValueError, RecursionError) as error:
+            if not following[0] and not _ends_with_line_end(path):
+                reading.notify(f"{origin}: the line is incomplete and left out, because its writer was interrupted.")
+                return
+            problem = f"not JSON ({error})"
+        if problem:
+            reading.reject(origin, f"not an event of Label Studio: {problem}", line[:60], f"Write {SHAPE}")
+        else:
+            yield number, origin, data
+
+
+def _why_not(data: Any) -> str:
+    """Return what is wrong with an event, or an empty string."""
+    if not isinstance(data, dict) or not is_event(data):
+        return "it has no `action` of an annotation"
+    field = DELETED.get(data["action"], "annotations")
+    items = data.get(field)
+    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+        return f"`{field}` is not a list of objects"
+    if not all(isinstance(item.get("id"), int) for item in items):
+        return f"an object in `{field}` has no number in `id`"
+    if data["action"] in DELETED or (isinstance(data.get("data"), dict) and isinstance(data.get("id"), int)):
+        return ""
+    return "`data` is not an object, or the task has no number in `id`"
+
+
+def _ends_with_line_end(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 1))
+        return file.read(1) == b"\n"
+
+
+def _time(value: object) -> datetime:
+    """Parse the time of an annotation; a time that is missing or invalid is earlier than any other."""
+    try:
+        time = datetime.fromisoformat(str(value).replace("Z", "+00:00"))  # Python 3.10 does not parse Z
+    except ValueError:
+        return FIRST
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+
+
+def _as_list(value: object) -> list[dict[str, Any]]:
+    """Return one object, or a list of objects, as a list."""
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, dict)]
+
+
+def _id(data: dict[str, Any], kind: str) -> int:
+    if type(data.get("id")) is not int:
+        raise EventError(f"`{kind}` has no whole number in `id`")
+    return int(data["id"])
+
+
+def _dump(data: dict[str, Any]) -> str:
+    try:
+        return json.dumps(data, allow_nan=False)
+    except ValueError:
+        raise EventError("it has a number that is not finite, which is not JSON") from None

@@ -1,0 +1,86 @@
+"""Pydantic models of the requests of Label Studio, and of the responses that it expects."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StrictStr
+
+from ..corpora.formats.label_studio_config import EXAMPLE
+from .schema import TEXT
+
+
+class ProjectRequest(BaseModel):
+    """Fields of all requests of Label Studio. Further fields, such as its access token, are ignored and not stored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    project: StrictStr | StrictInt | None = Field(None, description="Id of the project, for warnings in the log.")
+
+    @property
+    def project_name(self) -> str:
+        """The project, as it is written to the log."""
+        return ascii(str(self.project)[:40])
+
+
+class SetupRequest(ProjectRequest):
+    """Request that Label Studio sends when a project is connected, and before it asks for predictions."""
+
+    config: StrictStr | None = Field(None, alias="schema", description="The labelling configuration of the project.")
+
+
+class Task(BaseModel):
+    """A task of Label Studio."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: JsonValue = None
+    data: dict[StrictStr, JsonValue]
+
+
+class PredictRequest(ProjectRequest):
+    """Request for the predictions of tasks."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tasks": [{"id": 1, "data": {"text": TEXT}}], "label_config": EXAMPLE}]}
+    )
+
+    tasks: Annotated[list[Task], Field(fail_fast=True)]
+    label_config: StrictStr | None = Field(
+        None, description="The labelling configuration. If missing, the field `text` gets all labels of the pipeline."
+    )
+
+
+class EventRequest(BaseModel):
+    """Body of a webhook."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    action: StrictStr
+    annotation: JsonValue = None
+    annotations: JsonValue = None
+    task: JsonValue = None
+    tasks: JsonValue = None
+
+
+class ModelVersion(BaseModel):
+    """Version of the served pipeline."""
+
+    model_version: str
+
+
+class ModelVersions(BaseModel):
+    """Versions that predictions may have."""
+
+    versions: list[str]
+
+
+class PredictAnswer(BaseModel):
+    """Predictions of tasks, in their order."""
+
+    results: list[dict[str, Any]]
+    model_version: str
+
+
+class Saved(BaseModel):
+    """Number of lines that were appended to the file of annotations."""
+
+    saved: int
