@@ -35,9 +35,11 @@ def export_cli(
     order: str = typer.Option(
         "file",
         "--order",
-        parser=one_of("file", "uncertain"),
-        metavar="[file|uncertain]",
-        help="Order of the texts: 'uncertain' sorts by the lowest score in each text; needs --pipeline.",
+        parser=one_of("file", "uncertain", "diverse", "margin"),
+        metavar="[file|uncertain|diverse|margin]",
+        help="Order of the texts; all but 'file' need --pipeline. 'uncertain': the largest entropy over all readings "
+        "first; for pipelines without a CRF, the lowest score. 'margin': the smallest difference between the two best "
+        "readings first. 'diverse': uncertain texts that differ from those before.",
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = FORCE_FILE,
@@ -49,12 +51,13 @@ def export_cli(
 
     from ..corpora.export import export
     from ..outputs import require_apart
+    from ..proposals.annotation_queue import choose_ranking
     from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import progress
 
     pipeline = pipeline or model
-    if order == "uncertain" and pipeline is None:
-        raise typer.BadParameter("'uncertain' needs --pipeline.", param_hint="'--order'")
+    if order != "file" and pipeline is None:
+        raise typer.BadParameter(f"{order!r} needs --pipeline.", param_hint="'--order'")
     if pipeline is not None:
         require_apart(target, pipeline_places(pipeline))
     use_gpu(gpu_id)
@@ -66,7 +69,8 @@ def export_cli(
             format,
             nlp=nlp,
             model=pipeline or "",
-            order=order,
+            order="uncertain" if order == "uncertain" else "file",
+            ranking=choose_ranking(nlp, order) if nlp is not None else None,
             force=force,
             notify=notify,
             advance=advance,

@@ -27,6 +27,7 @@ from ..untrusted import origin, parse_json, parse_msgpack, reading, require, req
 from ..untrusted.thinc_models import scan_file, unchanged_structure
 from .crf_component import CRFComponent, ScorerT, score_ner
 from .crf_tagger import WithoutDecay, check_tagger, predict_chunks, resize_output
+from .partial_annotations import outside_log_weights
 from .soft_targets import compare, target_of
 from .tag_masks import mask_edges
 
@@ -216,8 +217,10 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         transitions, targets = self.transitions(), [target_of(example) for example in examples]
 
         def compare_gold(rows: FloatsT, lengths: list[int]) -> Likelihood:
-            gold = self.gold_mask(example for example, target in zip(examples, targets, strict=True) if target is None)
-            return log_likelihood(rows, lengths, transitions, gold, smoothing=self.label_smoothing)
+            annotated = [example for example, target in zip(examples, targets, strict=True) if target is None]
+            gold, weights = self.gold_mask(annotated), outside_log_weights(annotated, self.scheme)
+            smoothing = self.label_smoothing
+            return log_likelihood(rows, lengths, transitions, gold, log_weights=weights, smoothing=smoothing)
 
         if all(target is None for target in targets):
             likelihood = compare_gold(rows, lengths)

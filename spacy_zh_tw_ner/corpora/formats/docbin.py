@@ -204,6 +204,14 @@ class SpacyWriter:
         self.n_characters += len(record.text)
         self.n_records += 1
 
+    def add_doc(self, doc: Doc) -> None:
+        """Add a document with its entities, unannotated tokens, span groups and user data. Slower than `add`."""
+        if self.n_characters >= self.shard:
+            self._flush()
+        self._bin.add(doc)
+        self.n_characters += len(doc.text)
+        self.n_records += 1
+
     def _tokens(self, record: Record) -> tuple[KeysT, BoolsT, list[tuple[int, int]]]:
         """Tokenize a record.
 
