@@ -17,7 +17,6 @@ import json
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,8 +120,8 @@ class Trainer(NamedTuple):
 
 def proposals(work: Path, data: Path, jieba: Path, weight: float) -> Path:
     """Return the proposals for the texts of train with a weight of O; they are made first if necessary."""
-    target = work / f"proposed-{weight:g}.spacy"
-    if not target.exists():
+    target, made = work / f"proposed-{weight:g}.spacy", work / "proposed.spacy"
+    if not made.exists():
         if not (work / "words").exists():
             lists = jieba_words(jieba)
             for kind, shortest in SHORTEST.items():
@@ -132,9 +131,13 @@ def proposals(work: Path, data: Path, jieba: Path, weight: float) -> Path:
         texts = work / "texts.txt"
         golds = gold_of(spacy.blank("zh_tw"), data / "train.spacy")
         texts.write_text("".join(f"{gold.text}\n" for gold in golds), encoding="utf-8")
-        settings = replace(read_settings(work / "sources.toml"), outside_weight=weight)
-        report = propose(texts, target, settings)
+        report = propose(texts, made, read_settings(work / "sources.toml"))
         print(f"proposed: {dict(report.annotated)}, characters {report.kinds()}", flush=True)
+    if not target.exists():
+        docs = gold_of(spacy.blank("zh_tw"), made)
+        for doc in docs:
+            doc.user_data["outside_weight"] = weight
+        write(target, docs)
     return target
 
 

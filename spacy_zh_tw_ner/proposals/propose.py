@@ -70,6 +70,7 @@ def propose(
         tally = result.sources[each.name] = SourceTally()
         reject = _Rejects(each.name, tally, rejected)
         sources.append((each, load_source(each, settings, texts, reject)))
+    target.parent.mkdir(parents=True, exist_ok=True)
     with staged(resolve(target)) as folder:
         writer = SpacyWriter(folder / "written")
         for doc in annotate_partially(records, sources, settings, result, rejected):
@@ -194,7 +195,7 @@ def _suggestions(
     """Check the proposals of one source for one text, map their labels, and yield them as suggestions."""
     text, any_found = record.text, False
     for proposal in found:
-        label = source.labels.get(proposal.label, proposal.label)
+        label = source.label_of(proposal.label)
         if label == NOT_USED or (proposal.score is not None and proposal.score < source.min_score):
             tally.ignored += 1
             continue

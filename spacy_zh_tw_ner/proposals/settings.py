@@ -28,6 +28,7 @@ from ..errors import Errors, UsageError
 from ..extras import read_toml
 
 DEFAULT_ACCEPT, DEFAULT_CONSIDER, DEFAULT_OUTSIDE_WEIGHT = 0.8, 0.2, 0.9
+OTHERS = "*"  # key of a table for all labels that it does not have
 NOT_USED = ""  # label to which a label map sends proposals that are not wanted
 # Type of source → its own keys; the first is required.
 OWN_KEYS: dict[str, tuple[str, ...]] = {
@@ -53,7 +54,7 @@ class SourceSettings:
     precision (float | Mapping[str, float]): Probability that a proposal of the source is right, or one for each label
         of the source. The label "*" is for all others.
     labels (Mapping[str, str]): Label of the source → label of the corpus; "O" for spans without entities, "" to ignore.
-        Labels that are not in the map keep their names.
+        The label "*" is for all others; without it, they keep their names.
     min_score (float): Proposals of recognizers with a lower score are ignored.
     options (Mapping[str, Any]): The keys that only this type has. Paths are relative to the folder of the file.
     """
@@ -69,7 +70,11 @@ class SourceSettings:
         """Return the precision of proposals with a label of the source."""
         if isinstance(self.precision, float):
             return self.precision
-        return self.precision.get(label, self.precision.get("*", 0.0))
+        return self.precision.get(label, self.precision.get(OTHERS, 0.0))
+
+    def label_of(self, label: str) -> str:
+        """Return the label of the corpus for a label of the source."""
+        return self.labels.get(label, self.labels.get(OTHERS, label))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ labels = { COMPANY = "ORG" }
 [[source]]
 type = "taiwan"
 precision = 1
-labels = { ADDRESS = "LOC", PHONE = "" }
+labels = { ADDRESS = "LOC", "*" = "" }
 min_score = 0.5
 """
 
@@ -39,6 +39,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     words, taiwan = settings.sources
     assert (settings.outside_weight, settings.folder) == (0.7, tmp_path)
     assert (words.precision_of("LOC"), words.precision_of("COMPANY")) == (0.9, 0.5)
+    assert [taiwan.label_of(label) for label in ("ADDRESS", "PHONE")] == ["LOC", ""]
+    assert [words.label_of(label) for label in ("COMPANY", "LOC")] == ["ORG", "LOC"]
     assert (taiwan.name, taiwan.precision_of("ADDRESS"), taiwan.min_score) == ("taiwan", 1.0, 0.5)
 
 
