@@ -27,7 +27,7 @@ from ..untrusted import origin, parse_json, parse_msgpack, reading, require, req
 from ..untrusted.thinc_models import scan_file, unchanged_structure
 from .crf_component import CRFComponent, ScorerT, score_ner
 from .crf_tagger import WithoutDecay, check_tagger, predict_chunks, resize_output
-from .partial_annotations import outside_log_weights
+from .partial_annotations import annotated_labels, outside_log_weights
 from .soft_targets import compare, target_of
 from .tag_masks import mask_edges
 
@@ -185,7 +185,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
-            labels = sorted({entity.label_ for example in whole() for entity in example.reference.ents})
+            labels = sorted(set().union(*(annotated_labels(example.reference) for example in whole())))
         for layer in self.model.walk():
             hooks = hooks_of(layer)
             if "observe" in hooks:

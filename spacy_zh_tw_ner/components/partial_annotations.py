@@ -51,6 +51,14 @@ def write_partial(
         doc.user_data[OUTSIDE_WEIGHT] = outside_weight
 
 
+def annotated_labels(doc: Doc) -> set[str]:
+    """Return the labels of the entities of a document, and of its alternatives."""
+    labels = {entity.label_ for entity in doc.ents}
+    if ALTERNATIVES_KEY in doc.spans:
+        labels.update(span.label_ for span in doc.spans[ALTERNATIVES_KEY] if span.label_ != OUTSIDE_LABEL)
+    return labels
+
+
 def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> None:
     """Restrict a gold mask to the alternatives of an example, in place.
 

@@ -86,6 +86,14 @@ def test_alternatives_inside_tokens_or_with_unknown_labels_allow_all_tags(nlp: L
     assert not weights.any()
 
 
+def test_labels_are_collected_from_alternatives_too(nlp: Language) -> None:
+    trained = build(BILSTM)
+    doc = nlp.make_doc(TEXT)
+    write_partial(doc, [Span(doc, 5, 7, "LOC")], [Span(doc, 0, 2, "ORG"), Span(doc, 0, 2, "O")], [], outside_weight=0)
+    trained.initialize(lambda: [example_of(trained, doc)])
+    assert trained.get_pipe("ner").labels == ("LOC", "ORG")
+
+
 @pytest.mark.parametrize("weight", [1.5, -0.1, "half", float("nan")])
 def test_a_wrong_weight_in_a_file_raises(nlp: Language, weight: object) -> None:
     doc = partial(nlp)
