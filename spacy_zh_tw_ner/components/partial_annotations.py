@@ -4,7 +4,8 @@
 in the document, so that a `.spacy` file holds them:
 
 * `doc.spans["alternatives"]`: each token that these spans cover has a tag of one of them. A span with the label "O"
-  allows O. For 鴻海精密 with the spans 鴻海 ORG, 鴻海精密 ORG and 精密 O, the readings are [鴻海]精密 and [鴻海精密].
+  allows O, one with the label "*" all tags but O, for parts of entities of any extent and label. For 鴻海精密 with the
+  spans 鴻海 ORG, 鴻海精密 ORG and 精密 O, the readings are [鴻海]精密 and [鴻海精密].
 * `doc.user_data["outside_weight"]`: the weight of O at tokens without any annotation. With the weight w, every other
   tag counts 1 − w in Z_gold of the loss, see `crf.likelihood`. 0 means unknown, as without a weight, and 1 means O.
 """
@@ -22,7 +23,7 @@ from ..errors import CorpusError, Errors
 from ..tag_scheme import OUTSIDE, BoolsT, TagScheme
 
 ALTERNATIVES_KEY = "alternatives"
-OUTSIDE_LABEL = "O"
+OUTSIDE_LABEL, INSIDE_LABEL = "O", "*"
 OUTSIDE_WEIGHT = "outside_weight"
 IOB_MISSING = 0  # value of token.ent_iob for tokens without annotation
 
@@ -55,7 +56,7 @@ def annotated_labels(doc: Doc) -> set[str]:
     """Return the labels of the entities of a document, and of its alternatives."""
     labels = {entity.label_ for entity in doc.ents}
     if ALTERNATIVES_KEY in doc.spans:
-        labels.update(span.label_ for span in doc.spans[ALTERNATIVES_KEY] if span.label_ != OUTSIDE_LABEL)
+        labels |= {span.label_ for span in doc.spans[ALTERNATIVES_KEY]} - {OUTSIDE_LABEL, INSIDE_LABEL}
     return labels
 
 
@@ -72,12 +73,15 @@ def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> Non
     covered: dict[int, set[int]] = {}
     unrestricted: set[int] = set()
     for start, end, label in _alternatives(example):
-        if label is None or (label != OUTSIDE_LABEL and label not in scheme.labels):
+        if label == INSIDE_LABEL:
+            for token in range(start, end):
+                covered.setdefault(token, set()).update(range(OUTSIDE + 1, len(scheme)))
+        elif label == OUTSIDE_LABEL or label in scheme.labels:
+            path = [OUTSIDE] * (end - start) if label == OUTSIDE_LABEL else scheme.path(Entity(start, end, label))
+            for token, tag in zip(range(start, end), path, strict=True):
+                covered.setdefault(token, set()).add(tag)
+        else:
             unrestricted.update(range(start, end))
-            continue
-        path = [OUTSIDE] * (end - start) if label == OUTSIDE_LABEL else scheme.path(Entity(start, end, label))
-        for token, tag in zip(range(start, end), path, strict=True):
-            covered.setdefault(token, set()).add(tag)
     for token, tags in covered.items():
         if token not in unrestricted and mask[token].all():
             mask[token] = False

@@ -12,19 +12,20 @@ Accepted are suggestions with p ≥ `accept`. Accepted entities that overlap, di
 
 Entities with `accept` > p ≥ `consider` that overlap no accepted one are alternatives, too: any of a group, or O.
 Accepted suggestions of O annotate O, except at characters of entities. An O with a larger p than those of a group
-contradicts it: O is then an alternative at all of its characters.
+contradicts it: O is then an alternative at all of its characters. A suggestion with the label "*" says that its
+characters are parts of entities of any extent and label; it counts where no entity is accepted or considered.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..components.partial_annotations import OUTSIDE_LABEL
+from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL
 from ..entities import Entity
 
 
 class Suggestion(NamedTuple):
-    """Suggestion of a source: an entity, or with the label "O" a span without entities.
+    """Suggestion of a source: an entity, with the label "O" a span without entities, or with "*" parts of entities.
 
     entity (Entity): Offsets in characters, and the label. source (str): Name of the source. precision (float): The
     probability that it is right.
@@ -64,7 +65,8 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
     p = {entity: _probability(equal) for entity, equal in by_entity.items()}
     accepted_outside = [entity for entity in p if entity.label == OUTSIDE_LABEL and p[entity] >= accept]
     outside = _best_by_character(accepted_outside, p)
-    entities = [entity for entity in sorted(p) if entity.label != OUTSIDE_LABEL]
+    entities = [entity for entity in sorted(p) if entity.label not in (OUTSIDE_LABEL, INSIDE_LABEL)]
+    inside = [entity for entity in sorted(p) if entity.label == INSIDE_LABEL and p[entity] >= accept]
     accepted = [entity for entity in entities if p[entity] >= accept]
     taken = _characters(accepted)
     considered = [e for e in entities if consider <= p[e] < accept and taken.isdisjoint(range(e.start, e.end))]
@@ -81,6 +83,9 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
     for group in _overlapping(considered):
         taken |= _characters(group)
         _add_alternatives(result, group, _characters(group))
+    parts = _characters(inside) - taken
+    result.alternatives.extend(spans_of(parts, INSIDE_LABEL))
+    taken |= parts
     result.outside.extend(spans_of((i for i in outside if i not in taken), OUTSIDE_LABEL))
     return result
 

@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from ..atomic_writes import put_in_place, resolve, staged, write_whole
-from ..components.partial_annotations import OUTSIDE_LABEL, write_partial
+from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL, write_partial
 from ..corpora.annotation_checks import trim
 from ..corpora.export import read_gold, read_texts
 from ..corpora.formats.detection import guess_format
@@ -201,7 +201,7 @@ def _suggestions(
             continue
         entity = Entity(proposal.start, proposal.end, label)
         reason = ""
-        if label not in (*settings.labels, OUTSIDE_LABEL):
+        if label not in (*settings.labels, OUTSIDE_LABEL, INSIDE_LABEL):
             reason = f"unknown label {proposal.label!r}"
         elif not 0 <= entity.start < entity.end <= len(text):
             reason = "offsets outside of the text"

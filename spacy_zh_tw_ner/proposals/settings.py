@@ -1,7 +1,7 @@
 """Settings of the sources of `propose`, and their TOML file.
 
 labels = ["PER", "ORG", "LOC"]
-outside_weight = 0.9
+outside_weight = 0.3
 
 [[source]]
 name = "places"
@@ -23,11 +23,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ..components.partial_annotations import OUTSIDE_LABEL
+from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL
 from ..errors import Errors, UsageError
 from ..extras import read_toml
 
-DEFAULT_ACCEPT, DEFAULT_CONSIDER, DEFAULT_OUTSIDE_WEIGHT = 0.8, 0.2, 0.9
+DEFAULT_ACCEPT, DEFAULT_CONSIDER, DEFAULT_OUTSIDE_WEIGHT = 0.8, 0.2, 0.3
 OTHERS = "*"  # key of a table for all labels that it does not have
 NOT_USED = ""  # label to which a label map sends proposals that are not wanted
 # Type of source → its own keys; the first is required.
@@ -53,8 +53,9 @@ class SourceSettings:
     type (str): A key of `OWN_KEYS`.
     precision (float | Mapping[str, float]): Probability that a proposal of the source is right, or one for each label
         of the source. The label "*" is for all others.
-    labels (Mapping[str, str]): Label of the source → label of the corpus; "O" for spans without entities, "" to ignore.
-        The label "*" is for all others; without it, they keep their names.
+    labels (Mapping[str, str]): Label of the source → label of the corpus; "O" for spans without entities, "*" for parts
+        of entities of any extent and label, "" to ignore. The key "*" is for all others; without it, they keep their
+        names.
     min_score (float): Proposals of recognizers with a lower score are ignored.
     options (Mapping[str, Any]): The keys that only this type has. Paths are relative to the folder of the file.
     """
@@ -125,8 +126,8 @@ def make_settings(content: Mapping[str, Any], *, folder: Path, origin: str = "Th
     labels = content.get("labels")
     if not isinstance(labels, list) or not labels or not all(isinstance(each, str) and each for each in labels):
         raise check.wrong("`labels`", "a list of the labels of the corpus", labels)
-    if OUTSIDE_LABEL in labels:
-        raise check.wrong("`labels`", "labels of entities, without O", labels)
+    if {OUTSIDE_LABEL, INSIDE_LABEL} & set(labels):
+        raise check.wrong("`labels`", "labels of entities, without O and *", labels)
     numbers = {
         key: check.share(f"`{key}`", content.get(key, default))
         for key, default in (
@@ -195,7 +196,7 @@ class _Check:
         if not isinstance(label_map, dict) or not all(isinstance(to, str) for to in label_map.values()):
             raise self.wrong(f"`labels` of {where}", 'a table such as { GPE = "LOC", DATE = "" }', label_map)
         for label in (*label_map.values(), *_own_labels(options, label_map)):
-            if label not in (*labels, OUTSIDE_LABEL, NOT_USED):
+            if label not in (*labels, OUTSIDE_LABEL, INSIDE_LABEL, NOT_USED):
                 raise self._unknown_label(where, label, labels)
         precision = table.get("precision")
         if isinstance(precision, dict):

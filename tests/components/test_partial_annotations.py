@@ -51,6 +51,13 @@ def test_each_token_may_have_the_tags_of_its_alternatives(nlp: Language) -> None
     assert allowed(mask) == expected
 
 
+def test_parts_of_entities_have_every_tag_but_o(nlp: Language) -> None:
+    doc = nlp.make_doc(TEXT)
+    write_partial(doc, [], [Span(doc, 0, 1, "*")], [doc[1:]], outside_weight=0.0)
+    mask, _ = read_gold([example_of(nlp, doc)], SCHEME)
+    assert allowed(mask) == [" ".join(SCHEME.tags[1:]), *["O"] * 8]
+
+
 def test_only_tokens_without_any_annotation_have_the_weight_of_o(nlp: Language) -> None:
     weights = outside_log_weights([example_of(nlp, partial(nlp)), *examples_of(nlp, SENTENCES[:1])], SCHEME)
     assert weights is not None

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.components.partial_annotations import OUTSIDE_LABEL
+from spacy_zh_tw_ner.components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.proposals import Suggestion, combine
 
@@ -56,6 +56,17 @@ def test_an_o_with_more_precision_contradicts_an_entity() -> None:
     assert len(found.conflicts) == 1
 
 
+def test_parts_of_entities_count_where_no_entity_is_annotated() -> None:
+    found = combine(
+        [suggest(0, 6, "*", "a", 0.9), suggest(2, 4, "ORG", "b", 0.9), suggest(0, 9, "O", "c", 0.85)],
+        accept=0.8,
+        consider=0.2,
+    )
+    assert found.entities == [Entity(2, 4, "ORG")]
+    assert found.alternatives == [Entity(0, 2, "*"), Entity(4, 6, "*")]
+    assert found.outside == [Entity(6, 9, "O")]
+
+
 def test_what_is_improbable_is_not_annotated() -> None:
     found = combine([suggest(0, 2, "ORG", "a", 0.1), suggest(3, 5, "O", "a", 0.5)], accept=0.8, consider=0.2)
     assert not any(found)
@@ -66,7 +77,7 @@ SUGGESTIONS = st.lists(
         lambda start, length, label, source, precision: suggest(start, start + length, label, source, precision),
         st.integers(0, 8),
         st.integers(1, 4),
-        st.sampled_from(["A", "B", OUTSIDE_LABEL]),
+        st.sampled_from(["A", "B", OUTSIDE_LABEL, INSIDE_LABEL]),
         st.sampled_from(["one", "two", "three"]),
         st.sampled_from([0.1, 0.3, 0.5, 0.9, 1.0]),
     ),
@@ -85,7 +96,7 @@ def test_entities_alternatives_and_o_are_apart_and_each_alternative_can_be_read(
     assert combine(reversed(suggestions), accept=0.8, consider=0.2)[:3] == found[:3]
     # With one alternative as an entity, each other character of its group may be O or have a tag of another entity.
     allows_o = {i for e in found.alternatives if e.label == OUTSIDE_LABEL for i in range(e.start, e.end)}
-    entities = [e for e in found.alternatives if e.label != OUTSIDE_LABEL]
+    entities = [e for e in found.alternatives if e.label not in (OUTSIDE_LABEL, INSIDE_LABEL)]
     for one in entities:
         others = [e for e in entities if e.start < one.end and one.start < e.end]
         for i in {i for e in others for i in range(e.start, e.end)} - set(range(one.start, one.end)):

@@ -48,7 +48,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ({}, "`labels` must be a list of the labels"),
-        ({"labels": ["O"], "source": []}, "without O"),
+        ({"labels": ["O"], "source": []}, r"without O and \*"),
         ({"labels": ["LOC"]}, r"`\[\[source\]\]` must be one table or more"),
         ({**source(), "outside_wieght": 1}, "unknown key 'outside_wieght'. Did you mean 'outside_weight'"),
         ({**source(), "accept": 2}, "`accept` must be a number from 0 to 1"),
