@@ -60,7 +60,7 @@ RUNS = {
     "cluener": Run(CLUENER, settings=LONGER, goal=75.0),
     "cluener-words": Run(CLUENER, settings=LONGER, goal=77.0, words=True, beside="cluener"),
     "uner-from-cluener": Run(
-        *UNER, settings=THREE_FIFTHS, goal=74.0, source="cluener", calibrated_by="uner-rest-from-cluener"
+        UNER, settings=THREE_FIFTHS, goal=74.0, source="cluener", calibrated_by="uner-rest-from-cluener"
     ),
     "uner-rest-from-cluener": Run(UNER, settings=THREE_FIFTHS, source="cluener", train="rest"),
     "taiwan": Run(TAIWAN, settings=()),

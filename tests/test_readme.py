@@ -18,6 +18,7 @@ from thinc.api import Config, fix_random_seed
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.evaluation.label_maps import read_label_map
 from spacy_zh_tw_ner.masking import read_policy
+from spacy_zh_tw_ner.proposals import read_settings
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-TW.md")
@@ -162,10 +163,13 @@ def test_other_config_blocks_are_loggers() -> None:
 
 
 @pytest.mark.parametrize("code", blocks("toml"))
-def test_policies_and_label_maps_can_be_used(code: str, tmp_path: Path) -> None:
+def test_policies_label_maps_and_sources_can_be_used(code: str, tmp_path: Path) -> None:
     path = tmp_path / "file.toml"
     path.write_text(code, encoding="utf-8")
-    assert read_label_map(path).pipeline if "[corpus]" in code else read_policy(path).labels
+    if "[[source]]" in code:
+        assert read_settings(path).sources
+    else:
+        assert read_label_map(path).pipeline if "[corpus]" in code else read_policy(path).labels
 
 
 @pytest.mark.parametrize("words", commands("zh-tw-ner"))

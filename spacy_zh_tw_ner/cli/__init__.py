@@ -16,6 +16,7 @@ from .main import zh_tw_ner_cli
 from .mask import mask_cli
 from .model_card import model_card_cli
 from .plan import plan_cli
+from .propose import propose_cli
 from .quantize import quantize_cli
 from .serve import serve_cli
 from .train import train_cli
@@ -41,6 +42,7 @@ __all__ = [
     "mask_cli",
     "model_card_cli",
     "plan_cli",
+    "propose_cli",
     "quantize_cli",
     "serve_cli",
     "train_cli",

@@ -35,9 +35,11 @@ def export_cli(
     order: str = typer.Option(
         "file",
         "--order",
-        parser=one_of("file", "uncertain"),
-        metavar="[file|uncertain]",
-        help="Order of the texts: 'uncertain' sorts by the lowest score in each text; needs --pipeline.",
+        parser=one_of("file", "uncertain", "diverse", "margin"),
+        metavar="[file|uncertain|diverse|margin]",
+        help="Order of the texts; all but 'file' need --pipeline. 'uncertain': the largest entropy over all readings "
+        "first; for pipelines without a CRF, the lowest score. 'margin': the smallest difference between the two best "
+        "readings first. 'diverse': uncertain texts that differ from those before.",
     ),
     spans: str = typer.Option(
         "",
@@ -55,12 +57,13 @@ def export_cli(
 
     from ..corpora.export import export
     from ..outputs import require_apart
+    from ..proposals.annotation_queue import choose_ranking
     from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import progress
 
     pipeline = pipeline or model
-    if order == "uncertain" and pipeline is None:
-        raise typer.BadParameter("'uncertain' needs --pipeline.", param_hint="'--order'")
+    if order != "file" and pipeline is None:
+        raise typer.BadParameter(f"{order!r} needs --pipeline.", param_hint="'--order'")
     if pipeline is not None:
         require_apart(target, pipeline_places(pipeline))
     use_gpu(gpu_id)
@@ -72,8 +75,9 @@ def export_cli(
             format,
             nlp=nlp,
             model=pipeline or "",
-            order=order,
+            order="uncertain" if order == "uncertain" else "file",
             spans_key=spans,
+            ranking=choose_ranking(nlp, order) if nlp is not None else None,
             force=force,
             notify=notify,
             advance=advance,

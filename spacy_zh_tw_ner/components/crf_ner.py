@@ -12,6 +12,7 @@ from ..crf.transitions import FloatsT
 from ..encoders import EmissionsT, TaggerT
 from .crf_component import CRFComponent, score_ner
 from .crf_pipe import ScorerT
+from .partial_annotations import annotated_labels, outside_log_weights
 from .soft_targets import compare, target_of
 from .tag_masks import mask_edges
 from .trainable_crf import DEFAULT_MODEL, TrainableCRF
@@ -84,8 +85,8 @@ class CRFEntityRecognizer(TrainableCRF, CRFComponent):
         self._configure_model(model, label_smoothing)
 
     def labels_of(self, gold: Doc) -> Iterable[str]:
-        """Return the labels of the gold entities of a document."""
-        return (ent.label_ for ent in gold.ents)
+        """Return the labels of the gold entities of a document, and those that its partial annotations allow."""
+        return annotated_labels(gold)
 
     def transitions(self) -> Transitions:
         """Return the learnt transition scores. Illegal transitions have the score PENALTY."""
@@ -109,8 +110,10 @@ class CRFEntityRecognizer(TrainableCRF, CRFComponent):
         transitions, targets = self.transitions(), [target_of(example) for example in examples]
 
         def compare_gold(rows: FloatsT, lengths: list[int]) -> Likelihood:
-            gold = self.gold_mask(example for example, target in zip(examples, targets, strict=True) if target is None)
-            return log_likelihood(rows, lengths, transitions, gold, smoothing=self.label_smoothing)
+            annotated = [example for example, target in zip(examples, targets, strict=True) if target is None]
+            gold, weights = self.gold_mask(annotated), outside_log_weights(annotated, self.scheme)
+            smoothing = self.label_smoothing
+            return log_likelihood(rows, lengths, transitions, gold, log_weights=weights, smoothing=smoothing)
 
         if all(target is None for target in targets):
             likelihood = compare_gold(rows, lengths)

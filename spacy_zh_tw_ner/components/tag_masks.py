@@ -20,6 +20,7 @@ from ..crf import constrain_emissions
 from ..crf.transitions import FloatsT
 from ..entities import Entity
 from ..tag_scheme import WHITE_SPACE, BoolsT, TagScheme, WhiteSpace, trim_white_space, whole_entities
+from .partial_annotations import allow_alternatives
 
 IOB_OUTSIDE = 2  # value of token.ent_iob for tokens outside of entities
 CHUNK = 65_536  # number of tokens whose attributes are in memory at a time
@@ -127,7 +128,9 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
             entities, outside, n_left_out = trim_counted(entities, outside, white_space, example.predicted, problems)
             n_unusable += n_left_out
         problems.add_unusable(n_unusable, gold.text)
-        masks.append(scheme.gold_mask(entities, outside))
+        mask = scheme.gold_mask(entities, outside)
+        allow_alternatives(mask, example, scheme)
+        masks.append(mask)
     return np.concatenate(masks), problems
 
 

@@ -2,11 +2,11 @@
 
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from spacy.language import Language
 
@@ -35,6 +35,7 @@ JSON_LINES: dict[str, Callable[[Record, list[float]], str]] = {
     "jsonl": write_spacy_json,
 }
 SPACE = re.compile(r"\s")
+CHUNK = 128  # records that a ranking receives at once
 
 
 class Proposal(NamedTuple):
@@ -42,6 +43,18 @@ class Proposal(NamedTuple):
 
     record: Record
     scores: list[float]
+
+
+class Ranking(Protocol):
+    """An order of texts that is known when all texts have been added."""
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Add the next texts."""
+        ...
+
+    def order(self) -> list[int]:
+        """Return the indices of all texts in their order."""
+        ...
 
 
 def export(
@@ -53,6 +66,7 @@ def export(
     model: str = "",
     order: str = "file",
     spans_key: str = "",
+    ranking: Ranking | None = None,
     force: bool = False,
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
@@ -69,6 +83,7 @@ def export(
     model (str): Name of the pipeline to show in the tool.
     order (str): "file" keeps the order; "uncertain" sorts by the lowest score in each text.
     spans_key (str): Key of the annotations in `doc.spans`, which may overlap; empty for `doc.ents`.
+    ranking (Optional[Ranking]): Another order of the texts, such as that of `proposals.annotation_queue`.
     force (bool): Replace an existing file.
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
@@ -80,7 +95,9 @@ def export(
     require_key(spans_key)
     reading = Reading(notify=notify, advance=advance, spans_key=spans_key)
     proposals = read_gold(source, reading) if nlp is None else propose(nlp, read_texts(source, reading), spans_key)
-    if order == "uncertain":
+    if ranking is not None:
+        proposals = ranked(proposals, ranking)
+    elif order == "uncertain":
         proposals = most_uncertain_first(proposals)
     named, labels = (None, ()) if nlp is None else (model, labels_of(nlp))
     return write_corpus(proposals, target, format, model=named, labels=labels, force=force, inputs=[source])
@@ -173,20 +190,34 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Sort records by the lowest score of their entities, ascending. Records without scores come last.
+    """Sort records by the lowest score of their entities, ascending. Records without scores come last."""
+    lowest: list[float] = []
 
-    Only the scores are kept in memory; the records are in a temporary file.
+    def add(chunk: list[Proposal]) -> None:
+        lowest.extend(min(proposal.scores, default=1.0) for proposal in chunk)
 
-    proposals (Iterable[Proposal]): The records to sort.
-    YIELDS (Proposal): The same records, sorted.
-    """
+    return _spooled(proposals, add, lambda: sorted(range(len(lowest)), key=lowest.__getitem__))
+
+
+def ranked(proposals: Iterable[Proposal], ranking: Ranking) -> Iterator[Proposal]:
+    """Sort records by a ranking of their texts."""
+    return _spooled(proposals, lambda chunk: ranking.add([proposal.record.text for proposal in chunk]), ranking.order)
+
+
+def _spooled(
+    proposals: Iterable[Proposal], add: Callable[[list[Proposal]], object], order: Callable[[], list[int]]
+) -> Iterator[Proposal]:
+    """Yield records in an order that is known after all have been added; they are in a temporary file meanwhile."""
+    remaining = iter(proposals)
     with TemporaryFile() as file:
-        places: list[tuple[float, int]] = []
-        for proposal in proposals:
-            places.append((min(proposal.scores, default=1.0), file.tell()))
-            pickle.dump(proposal, file)
-        for _, place in sorted(places):
-            file.seek(place)
+        places: list[int] = []
+        while chunk := list(islice(remaining, CHUNK)):
+            for proposal in chunk:
+                places.append(file.tell())
+                pickle.dump(proposal, file)
+            add(chunk)
+        for index in order():
+            file.seek(places[index])
             yield pickle.load(file)
 
 

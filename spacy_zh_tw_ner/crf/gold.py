@@ -13,7 +13,7 @@ The symbols are those of `reference`. One gold path is the case in which all of 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -119,6 +119,10 @@ class Gold:
     def partly_annotated(self) -> BoolsT:
         """Return a (batch_size,) mask of the sequences in which some rows have a gold tag, and others have none."""
         return ~(self.annotated | self.unannotated | self.impossible)
+
+    def with_weights(self, weighted: BoolsT) -> "Gold":
+        """Return a copy in which the sequences with weighted tags, (batch_size,) bool, count as partly annotated."""
+        return replace(self, annotated=self.annotated & ~weighted, unannotated=self.unannotated & ~weighted)
 
 
 def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:

@@ -35,6 +35,7 @@ def log_likelihood(
     transitions: Transitions,
     gold: BoolsT | SoftGold,
     *,
+    log_weights: FloatsT | None = None,
     smoothing: float = 0.0,
     compiled: bool | None = None,
 ) -> Likelihood:
@@ -49,6 +50,11 @@ def log_likelihood(
     so unannotated tokens contribute nothing (Tsuboi et al. 2008, "Training Conditional Random Fields Using Incomplete
     Annotations"). If every tag of a sequence is annotated, log Z_gold is the score of one path.
 
+    Weights w between 0 and 1 make the mask soft: a path y counts in Z_gold with the product of the weights of its tags
+    (virtual evidence, Pearl 1988). Forbidden tags have the weight 0, all others 1 without `log_weights`.
+
+        Z_gold = Σ_y exp(score(y)) · Π_t w[t, y_t]
+
     Soft gold has the expected counts of another distribution p over paths instead, such as that of a teacher. The value
     is then −H(p, q), the negated cross entropy between p and the distribution q of this CRF.
 
@@ -56,6 +62,7 @@ def log_likelihood(
     lengths (Sequence[int]): Number of rows of each sequence.
     transitions (Transitions): Constrained transition scores.
     gold (np.ndarray | SoftGold): (n_rows, n_tags) bool: the allowed tags of each token; or expected counts.
+    log_weights (Optional[np.ndarray]): (n_rows, n_tags) float32, at most 0: log w. Soft gold has no weights.
     smoothing (float): Label smoothing: weight of the uniform distribution over all legal paths, with which the gold
         path is mixed. From 0 to less than 1. Soft gold is not smoothed.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
@@ -78,7 +85,15 @@ def log_likelihood(
             return _soft_log_likelihood(emissions, layout, transitions, gold, kernels)
         gold_mask = np.ascontiguousarray(gold)
         indices = gold_from_mask(gold_mask, layout)
-        result = _log_likelihood(emissions, layout, transitions, gold_mask, indices, kernels)
+        weighted = emissions
+        if log_weights is not None:
+            if log_weights.shape != emissions.shape or not (log_weights <= 0.0).all():
+                seen = f"{log_weights.shape}, at most {log_weights.max(initial=0.0):g}"
+                raise SettingError(Errors.ZT776.format(seen=seen, expected=emissions.shape))
+            weighted = np.maximum(emissions + log_weights.astype(np.float32), np.float32(PENALTY))
+            is_weighted: BoolsT = np.any(log_weights < 0.0, axis=1)
+            indices = indices.with_weights(layout.sum_by_sequence(is_weighted) > 0)
+        result = _log_likelihood(emissions, layout, transitions, gold_mask, indices, kernels, weighted)
     if smoothing:
         _add_smoothing(result, emissions, layout, transitions, indices, smoothing)
     return result
@@ -119,6 +134,7 @@ def _log_likelihood(
     gold_mask: BoolsT,
     gold: Gold,
     kernels: Kernels | None,
+    weighted: FloatsT,
 ) -> Likelihood:
     """Compute log p(gold | emissions) of each sequence, and the gradients of the loss, without label smoothing.
 
@@ -126,6 +142,7 @@ def _log_likelihood(
     gold_mask (np.ndarray): (n_rows, n_tags) bool: the tags that each row may have.
     gold (Gold): The same gold tags as index arrays.
     kernels (Optional[Kernels]): The compiled loops, or None for numpy.
+    weighted (np.ndarray): (n_rows, n_tags) float32 emissions with the log-weights of gold tags added.
     """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
@@ -134,7 +151,7 @@ def _log_likelihood(
         free = expect_of(emissions, layout, transitions, counted)
         stable = free.stable
         if partly_rows is not None:
-            restricted = np.where(gold_mask[partly_rows], emissions[partly_rows], np.float32(PENALTY))
+            restricted = np.where(gold_mask[partly_rows], weighted[partly_rows], np.float32(PENALTY))
             under_gold = expect_of(restricted, Layout(layout.sizes[partly].tolist()), transitions, counted[partly])
             stable[partly] &= under_gold.stable
         if (stable | ~counted).all():
@@ -163,7 +180,7 @@ def _log_likelihood(
         Transitions(matrix, gradient[layout.firsts].sum(0), gradient[layout.lasts].sum(0)),
     )
     for sequence in others[~gold.unannotated[others]].tolist():
-        _add_reference(result, sequence, layout.rows(sequence), emissions, transitions, gold_mask)
+        _add_reference(result, sequence, layout.rows(sequence), emissions, transitions, gold_mask, weighted)
     return result
 
 
@@ -174,16 +191,17 @@ def _add_reference(
     emissions: FloatsT,
     transitions: Transitions,
     gold_mask: BoolsT,
+    weighted: FloatsT,
 ) -> None:
     """Recompute a sequence that underflows in float32 with `run_reference`, and add it to the result in place.
 
     result (Likelihood): Result of the batch, in which all values of this sequence are 0.
     sequence (int), rows (slice): Index of the sequence in the batch, and its rows.
-    emissions, transitions, gold_mask: Scores and gold mask of the whole batch.
+    emissions, transitions, gold_mask, weighted: Scores, gold mask and weighted scores of the whole batch.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = recompute_sequence(emissions[rows], transitions, sequence=sequence)
-    gold = run_reference(np.where(gold_mask[rows], emissions[rows], PENALTY), transitions)
+    gold = run_reference(np.where(gold_mask[rows], weighted[rows], PENALTY), transitions)
     if gold.log_z < PENALTY / 2:
         raise SettingError(Errors.ZT105.format(index=sequence))
     gradient = free.marginals() - gold.marginals()

@@ -32,6 +32,7 @@ from .exceptions import (
 from .exports import ExportErrors
 from .files import FileErrors
 from .masking import MaskingErrors, MaskingWarnings
+from .proposals import ProposalErrors
 from .serving import ServiceErrors, ServiceWarnings
 from .training import TrainingErrors, TrainingWarnings
 
@@ -54,6 +55,7 @@ class Errors(
     CommandErrors,
     FileErrors,
     MaskingErrors,
+    ProposalErrors,
     metaclass=_Coded,
 ):
     """Messages of exceptions, by code. Call `.format(...)` to insert the values."""

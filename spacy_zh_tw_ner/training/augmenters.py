@@ -1,8 +1,10 @@
 """Data augmentation in every pass over the corpus: swap entities, or replace characters by variants."""
 
 import random
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import cast
 
 from spacy.language import Language
@@ -10,6 +12,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.types import Ints2d
 
+from ..components.partial_annotations import ALTERNATIVES_KEY, IOB_MISSING
 from ..components.span_annotations import EVIDENCE_KEY, SPANS_KEY
 from ..errors import Errors, SettingError
 from ..tokenization.conversion import ScriptConverter
@@ -47,10 +50,9 @@ class EntitySwap:
             else:
                 pool[random.randrange(POOL_SIZE)] = ent.text
         chosen = {ent.start for ent in gold.ents if random.random() < self.level}
-        # Partly annotated documents are not changed: the new document would mark unannotated tokens as O. Nor are
-        # documents with overlapping entities, which the new document would lack.
-        overlaps = gold.spans.keys() - {SPANS_KEY, EVIDENCE_KEY}
-        if not chosen or overlaps or any(token.ent_iob == 0 for token in gold):
+        # Documents with overlapping entities are not changed, because the new document would lack these.
+        overlaps = gold.spans.keys() - {SPANS_KEY, EVIDENCE_KEY, ALTERNATIVES_KEY}
+        if not chosen or overlaps:
             yield example
             return
         swapped = self._swap(nlp, gold, chosen)
@@ -61,10 +63,11 @@ class EntitySwap:
         """Return a document in which the chosen entities are replaced by random entities of the same label.
 
         chosen (set[int]): Start tokens of the entities to replace.
-        RETURNS (Optional[Doc]): The new document. None if the tokenizer, in the new text, puts an end of an entity
-            inside a token.
+        RETURNS (Optional[Doc]): The new document, whose other tokens keep their annotation: O, none, or alternatives.
+            None if the tokenizer, in the new text, puts an end of a span inside a token.
         """
         parts: list[str] = []
+        moves: list[tuple[int, int]] = []  # end of an entity in the old text, and its distance in the new text
         places: list[tuple[int, int, str]] = []
         position = length = 0
         for ent in gold.ents:
@@ -74,14 +77,43 @@ class EntitySwap:
             length = start + len(surface)
             places.append((start, length, ent.label_))
             position = ent.end_char
+            moves.append((position, length - position))
         doc = nlp.make_doc("".join([*parts, gold.text[position:]]))
-        spans = [doc.char_span(start, end, label=label) for start, end, label in places]
-        whole = [span for span in spans if span is not None]
-        if len(whole) < len(places):
+
+        entities = [doc.char_span(start, end, label=label) for start, end, label in places]
+        silent = _moved(doc, _without_annotation(gold), moves)
+        alternatives = _moved(doc, gold.spans.get(ALTERNATIVES_KEY, ()), moves)
+        if None in (*entities, *silent, *alternatives):
             return None
-        doc.set_ents(whole, default="outside")
+        doc.set_ents(cast(list[Span], entities), missing=cast(list[Span], silent), default="outside")
+        if alternatives:
+            doc.spans[ALTERNATIVES_KEY] = cast(list[Span], alternatives)
         doc.user_data = dict(gold.user_data)
         return doc
+
+
+def _moved(doc: Doc, spans: Iterable[Span], moves: Sequence[tuple[int, int]]) -> list[Span | None]:
+    """Find spans of a document in another, whose text differs in its entities.
+
+    doc (Doc): The other document.
+    spans (Iterable[Span]): Spans that overlap no entity.
+    moves (Sequence[tuple[int, int]]): End of each entity in the text of the spans, and how far it is moved.
+    RETURNS (list[Optional[Span]]): The spans in the other document; None if an end is inside a token.
+    """
+    found: list[Span | None] = []
+    for span in spans:
+        n_before = bisect_right(moves, span.start_char, key=lambda move: move[0])
+        shift = moves[n_before - 1][1] if n_before else 0
+        found.append(doc.char_span(span.start_char + shift, span.end_char + shift, label=span.label_))
+    return found
+
+
+def _without_annotation(doc: Doc) -> Iterator[Span]:
+    """Yield the longest spans of tokens without annotation."""
+    for is_silent, tokens in groupby(doc, key=lambda token: token.ent_iob == IOB_MISSING):
+        places = [token.i for token in tokens]
+        if is_silent:
+            yield doc[places[0] : places[-1] + 1]
 
 
 class ScriptVariants:

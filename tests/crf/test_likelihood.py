@@ -1,10 +1,23 @@
-"""Test label smoothing of the CRF against enumeration and finite differences."""
+"""Test label smoothing and weights of the CRF against enumeration and finite differences."""
 
 import numpy as np
 import pytest
 import torch
 
-from .helpers import bioes, both_paths, constrain, constrained, legal_path, log_likelihood, one_hot, random_transitions
+from spacy_zh_tw_ner import crf
+from spacy_zh_tw_ner.errors import SettingError
+
+from .helpers import (
+    as_arrays,
+    bioes,
+    both_paths,
+    constrain,
+    constrained,
+    legal_path,
+    log_likelihood,
+    one_hot,
+    random_transitions,
+)
 from .test_oracle import log_sum, path_scores
 
 
@@ -60,3 +73,73 @@ def test_gradients_of_smoothing_equal_finite_differences(compiled: bool) -> None
 def test_smoothing_of_one_raises() -> None:
     with pytest.raises(ValueError, match="ZT112"):
         log_likelihood(torch.zeros(1, 2), [1], random_transitions(2), one_hot([0], 2), smoothing=1.0)
+
+
+def test_weights_equal_enumeration_and_finite_differences() -> None:
+    g = torch.Generator().manual_seed(2)
+    legal, lengths = bioes(1), [4, 0, 3, 2]
+    transitions, emissions = constrained(legal), torch.randn(9, 5, generator=g)
+    allowed = torch.ones(9, 5, dtype=torch.bool)
+    allowed[0, 2:] = False
+    weights = torch.rand(9, 5, generator=g)
+    weights[7:] = 1.0  # the last sequence has neither weights nor annotation
+    log_weights = weights.log().numpy()
+    for compiled in (False, None):
+        got = log_likelihood(emissions, lengths, transitions, allowed, log_weights=log_weights, compiled=compiled)
+        row = 0
+        for b, n in enumerate(lengths):
+            if n:
+                scores = path_scores(emissions[row : row + n], transitions)
+                gold = [
+                    score + sum(log_weights[row + t, tag] for t, tag in enumerate(path))
+                    for path, score in scores.items()
+                    if all(allowed[row + t, tag] for t, tag in enumerate(path))
+                ]
+                assert float(got.log_likelihood[b]) == pytest.approx(log_sum(gold) - log_sum(scores.values()), abs=1e-4)
+            row += n
+        assert not got.emissions[7:].any()
+
+        def value(e: torch.Tensor, compiled: bool | None = compiled) -> float:
+            found = log_likelihood(e, lengths, transitions, allowed, log_weights=log_weights, compiled=compiled)
+            return -float(found.log_likelihood.double().sum())
+
+        direction = torch.randn(emissions.shape, generator=g)
+        slope = (value(emissions + 1e-2 * direction) - value(emissions - 1e-2 * direction)) / 2e-2
+        assert slope == pytest.approx(float((direction * got.emissions).sum()), abs=5e-3, rel=2e-3)
+
+
+@both_paths
+def test_a_weight_of_0_is_the_mask_and_of_1_is_nothing(compiled: bool) -> None:
+    g = torch.Generator().manual_seed(3)
+    legal, lengths = bioes(2), [5, 6]
+    transitions, emissions = constrained(legal), torch.randn(11, 9, generator=g) * 3
+    everything, only_o = torch.ones(11, 9, dtype=torch.bool), torch.zeros(11, 9, dtype=torch.bool)
+    only_o[:, 0] = True
+    log_weights = np.zeros((11, 9), np.float32)
+    same = log_likelihood(emissions, lengths, transitions, everything, log_weights=log_weights, compiled=compiled)
+    assert not same.log_likelihood.any()
+    assert not same.emissions.any()
+    log_weights[:, 1:] = -np.inf
+    got = log_likelihood(emissions, lengths, transitions, everything, log_weights=log_weights, compiled=compiled)
+    expected = log_likelihood(emissions, lengths, transitions, only_o, compiled=compiled)
+    torch.testing.assert_close(got.log_likelihood, expected.log_likelihood, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(got.emissions, expected.emissions, rtol=1e-4, atol=1e-4)
+
+
+def test_weighted_sequences_that_underflow_are_recomputed() -> None:
+    legal = bioes(1)
+    emissions, transitions = torch.zeros(40, 5), constrained(legal)
+    emissions[::2, 0], emissions[1::2, 0] = 200.0, -200.0
+    log_weights = np.zeros((40, 5), np.float32)
+    log_weights[:, 1:] = np.log(0.1)
+    allowed = torch.ones(40, 5, dtype=torch.bool)
+    got = log_likelihood(emissions, [40], transitions, allowed, log_weights=log_weights, compiled=False)
+    exact = crf.reference.run_reference(emissions.numpy(), as_arrays(transitions))
+    gold = crf.reference.run_reference(emissions.numpy() + log_weights, as_arrays(transitions))
+    assert float(got.log_likelihood[0]) == pytest.approx(gold.log_z - exact.log_z, rel=1e-4, abs=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2), np.float32), np.full((1, 2), 0.5, np.float32)])
+def test_weights_of_another_shape_or_above_1_raise(wrong: np.ndarray) -> None:
+    with pytest.raises(SettingError, match="ZT776"):
+        log_likelihood(torch.zeros(1, 2), [1], random_transitions(2), one_hot([0], 2), log_weights=wrong)

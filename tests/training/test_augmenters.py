@@ -101,14 +101,26 @@ def test_a_text_without_entities_is_not_changed(nlp: Language) -> None:
 
 
 @pytest.mark.parametrize("unknown", [0, 3, 5])
-def test_a_partly_annotated_document_is_not_changed(unknown: int, nlp: Language) -> None:
+def test_a_partly_annotated_document_keeps_the_annotation_of_its_other_tokens(unknown: int, nlp: Language) -> None:
     swap = EntitySwap(1.0)
-    list(swap(nlp, make(nlp, "[高雄](GPE)")))
-    gold = nlp.make_doc("在臺北市的夏天")
+    list(swap(nlp, make(nlp, "[阿里山](GPE)")))
+    gold = nlp.make_doc("在臺北的夏天")
     gold.set_ents([Span(gold, 1, 3, label="GPE")], default="outside", missing=[gold[unknown : unknown + 1]])
+    gold.spans["alternatives"] = [Span(gold, 4, 6, label="DATE"), Span(gold, 4, 6, label="O")]
+    gold.user_data["outside_weight"] = 0.5
     example = Example(nlp.make_doc(gold.text), gold)
-    for _ in range(10):
-        assert list(swap(nlp, example)) == [example]
+    texts = set()
+    for _ in range(20):
+        (swapped,) = swap(nlp, example)
+        doc = swapped.reference
+        texts.add(doc.text)
+        shift = len(doc) - len(gold)
+        silent = [token.i for token in doc if token.ent_iob == 0]
+        assert silent == [unknown if unknown < 1 else unknown + shift]
+        assert [(ent.start, ent.label_) for ent in doc.ents] == [(1, "GPE")]
+        assert [(s.text, s.label_) for s in doc.spans["alternatives"]] == [("夏天", "DATE"), ("夏天", "O")]
+        assert doc.user_data["outside_weight"] == 0.5
+    assert texts == {"在臺北的夏天", "在阿里山的夏天"}
 
 
 def test_a_document_without_annotation_is_not_changed(nlp: Language) -> None:

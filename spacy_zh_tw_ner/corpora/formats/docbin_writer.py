@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly.msgpack import Packer
 
@@ -93,6 +93,14 @@ class SpacyWriter:
         group = self._pack({"name": self.spans_key, "attrs": {}, "spans": spans})
         groups: bytes = self._pack({group: [self.spans_key]})
         return groups
+
+    def add_doc(self, doc: Doc) -> None:
+        """Add a document with its entities, unannotated tokens, span groups and user data. Slower than `add`."""
+        if self.n_characters >= self.shard:
+            self._flush()
+        self._bin.add(doc)
+        self.n_characters += len(doc.text)
+        self.n_records += 1
 
     def _tokens(self, record: Record) -> tuple[KeysT, BoolsT, list[tuple[int, int]]]:
         """Tokenize a record.

@@ -1,0 +1,143 @@
+"""Partial annotations of a document: sets of allowed tags, and a weight of O for tokens without annotation.
+
+`doc.ents` can say of a token that it is in an entity, that it is O, or nothing. Two more kinds of annotation are stored
+in the document, so that a `.spacy` file holds them:
+
+* `doc.spans["alternatives"]`: each token that these spans cover has a tag of one of them. A span with the label "O"
+  allows O, one with the label "*" all tags but O, for parts of entities of any extent and label. For 鴻海精密 with the
+  spans 鴻海 ORG, 鴻海精密 ORG and 精密 O, the readings are [鴻海]精密 and [鴻海精密].
+* `doc.user_data["outside_weight"]`: the weight of O at tokens without any annotation. With the weight w, every other
+  tag counts 1 − w in Z_gold of the loss, see `crf.likelihood`. 0 means unknown, as without a weight, and 1 means O.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from spacy.attrs import ENT_IOB  # type: ignore[import-not-found]
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..crf.transitions import FloatsT
+from ..entities import Entity
+from ..errors import CorpusError, Errors
+from ..tag_scheme import OUTSIDE, BoolsT, TagScheme
+
+ALTERNATIVES_KEY = "alternatives"
+OUTSIDE_LABEL, INSIDE_LABEL = "O", "*"
+OUTSIDE_WEIGHT = "outside_weight"
+IOB_MISSING = 0  # value of token.ent_iob for tokens without annotation
+
+
+def write_partial(
+    doc: Doc,
+    entities: Iterable[Span],
+    alternatives: Iterable[Span],
+    outside: Iterable[Span],
+    *,
+    outside_weight: float,
+) -> None:
+    """Write a partial annotation to a document. All tokens that no span covers stay without annotation.
+
+    doc (Doc): The document.
+    entities (Iterable[Span]): Entities; no two overlap.
+    alternatives (Iterable[Span]): Spans of which each covered token has a tag; with the label "O" where O is allowed.
+    outside (Iterable[Span]): Spans of tokens that are O.
+    outside_weight (float): Weight of O at tokens without annotation, from 0 to 1.
+    """
+    doc.set_ents(list(entities), outside=list(outside), default="missing")
+    spans = list(alternatives)
+    if spans:
+        doc.spans[ALTERNATIVES_KEY] = spans
+    if outside_weight:
+        doc.user_data[OUTSIDE_WEIGHT] = outside_weight
+
+
+def annotated_labels(doc: Doc) -> set[str]:
+    """Return the labels of the entities of a document, and of its alternatives."""
+    labels = {entity.label_ for entity in doc.ents}
+    if ALTERNATIVES_KEY in doc.spans:
+        labels |= {span.label_ for span in doc.spans[ALTERNATIVES_KEY]} - {OUTSIDE_LABEL, INSIDE_LABEL}
+    return labels
+
+
+def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> None:
+    """Restrict a gold mask to the alternatives of an example, in place.
+
+    Alternatives whose ends are not token boundaries of the predicted document, or whose label is not in the scheme,
+    leave all tags of their tokens allowed.
+
+    mask (np.ndarray): (n_tokens, n_tags) gold mask of the tokens of the predicted document.
+    example (Example): The example; its reference document has the alternatives.
+    scheme (TagScheme): Tag scheme of the component.
+    """
+    covered: dict[int, set[int]] = {}
+    unrestricted: set[int] = set()
+    for start, end, label in _alternatives(example):
+        if label == INSIDE_LABEL:
+            for token in range(start, end):
+                covered.setdefault(token, set()).update(range(OUTSIDE + 1, len(scheme)))
+        elif label == OUTSIDE_LABEL or label in scheme.labels:
+            path = [OUTSIDE] * (end - start) if label == OUTSIDE_LABEL else scheme.path(Entity(start, end, label))
+            for token, tag in zip(range(start, end), path, strict=True):
+                covered.setdefault(token, set()).add(tag)
+        else:
+            unrestricted.update(range(start, end))
+    for token, tags in covered.items():
+        if token not in unrestricted and mask[token].all():
+            mask[token] = False
+            mask[token, list(tags)] = True
+
+
+def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> FloatsT | None:
+    """Return the log-weights of the gold tags of a batch, see `crf.log_likelihood`.
+
+    examples (Sequence[Example]): The batch.
+    scheme (TagScheme): Tag scheme of the component.
+    RETURNS (Optional[np.ndarray]): (n_rows, n_tags) float32: log(1 − w) for all tags but O at tokens without annotation
+        of documents with the weight w, else 0. None if no document has a weight.
+    RAISES (CorpusError): If a weight is not a number from 0 to 1.
+    """
+    if not any(OUTSIDE_WEIGHT in example.reference.user_data for example in examples):
+        return None
+    weights = np.zeros((sum(len(example.predicted) for example in examples), len(scheme)), np.float32)
+    row = 0
+    for example in examples:
+        n_tokens = len(example.predicted)
+        weight = example.reference.user_data.get(OUTSIDE_WEIGHT, 0.0)
+        if not isinstance(weight, int | float) or not 0.0 <= weight <= 1.0:
+            raise CorpusError(Errors.ZT777.format(value=weight, text=example.reference.text[:40]))
+        if weight:
+            # log 0 is −∞, which `log_likelihood` replaces by the score of forbidden tags.
+            log_weight = np.log1p(-weight) if weight < 1.0 else -np.inf
+            weights[row : row + n_tokens, OUTSIDE + 1 :] = np.where(_silent(example)[:, None], log_weight, 0.0)
+        row += n_tokens
+    return weights
+
+
+def _silent(example: Example) -> BoolsT:
+    """Return the (n_tokens,) mask of the tokens of the predicted document without any annotation."""
+    if len(example.reference) == len(example.predicted):
+        silent: BoolsT = example.reference.to_array(ENT_IOB) == IOB_MISSING
+    else:
+        silent = np.array([tag is None or tag == "-" for tag in example.get_aligned_ner()], dtype=bool)
+    for start, end, _ in _alternatives(example):
+        silent[start:end] = False
+    return silent
+
+
+def _alternatives(example: Example) -> Iterable[tuple[int, int, str | None]]:
+    """Yield the alternatives of an example in tokens of the predicted document.
+
+    YIELDS (tuple[int, int, Optional[str]]): First token, end token (exclusive) and label; the label is None if an end
+        of the span is inside a token.
+    """
+    if ALTERNATIVES_KEY not in example.reference.spans:
+        return
+    for span in example.reference.spans[ALTERNATIVES_KEY]:
+        place = example.predicted.char_span(span.start_char, span.end_char)
+        if place is not None:
+            yield place.start, place.end, span.label_
+        elif (
+            around := example.predicted.char_span(span.start_char, span.end_char, alignment_mode="expand")
+        ) is not None:
+            yield around.start, around.end, None

@@ -1,0 +1,40 @@
+"""Error messages about partial annotations and the sources that propose them."""
+
+
+class ProposalErrors:
+    """Messages about partial annotations and `propose`, inherited by `Errors`."""
+
+    ZT776 = (
+        "`log_weights` must be an array of numbers up to 0 with the shape of the emissions, {expected} (got {seen})."
+    )
+    ZT777 = "The weight of O must be a number from 0 to 1 (got {value!r}, for the text {text!r})."
+
+    # Files of sources
+    ZT778 = (
+        "The sources {path} cannot be read: {reason}. Write them as TOML, as docs/from-texts-to-a-pipeline.md shows."
+    )
+    ZT779 = "{origin}: {key} must be {expected} (got {seen})."
+    ZT780 = "{origin}: {where} has an unknown key {key!r}.{hint} Choose from {choices}."
+    ZT781 = (
+        "{origin}: {where} proposes the label {label!r}, which is not in `labels` ({labels}).{hint} Add it there, or "
+        'map it in the `labels` of the source to one of these, to "O", or to "" to ignore it.'
+    )
+    ZT782 = "There is no file {path}. Paths of sources are relative to the folder of the TOML file."
+    ZT783 = "The pattern {pattern!r} of the source {source!r} cannot be used: {reason}. Correct it."
+    ZT784 = (
+        "The pattern {pattern!r} of the source {source!r} takes more than {seconds:g} seconds for the text {text!r}. "
+        "Write it without nested repetitions such as (a+)+."
+    )
+    ZT785 = "The source {source!r} has more than {limit:,} words (read so far: {n:,}). Divide it, or shorten its lists."
+    ZT786 = "{path} cannot be read: {reason}. Give a shorter file in UTF-8."
+
+    # Proposals
+    ZT787 = "OUT must be a .spacy file (got {path})."
+    ZT788 = (
+        "No source proposes an entity that is accepted in the {n} texts of {path} (sources: {names}). Raise the "
+        "`precision` of a source, lower `accept`, or add a source."
+    )
+    ZT789 = (
+        "The answers of the GLiNER model of the source {source!r} cannot be used: {reason}. Install a version of "
+        "gliner whose `GLiNER.inference` returns a list of entities for each text: `{hint}`."
+    )

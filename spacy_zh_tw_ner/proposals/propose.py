@@ -1,0 +1,224 @@
+"""Annotate texts partially with several sources, and write a `.spacy` file to train on, and a report."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import spacy
+from spacy.tokens import Doc, Span
+
+from ..atomic_writes import put_in_place, resolve, staged, write_whole
+from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL, write_partial
+from ..corpora.annotation_checks import trim
+from ..corpora.export import read_gold, read_texts
+from ..corpora.formats.detection import guess_format
+from ..corpora.formats.docbin import DOC_ID, ORIGIN, SpacyWriter
+from ..corpora.records import SILENT, NotifyT, Reading, Record
+from ..entities import Entity, Found
+from ..errors import CorpusError, Errors, OutputError, UnknownFormatError
+from ..outputs import require_apart, require_new, require_report
+from .combination import Suggestion, combine
+from .loading import SourceReject, load_source
+from .report import ProposalReport, SourceTally
+from .settings import NOT_USED, ProposalSettings, SourceSettings
+from .sources import ProposalSource
+
+BATCH = 64  # texts that a source receives at once
+
+
+def propose(
+    source: Path,
+    target: Path,
+    settings: ProposalSettings,
+    *,
+    report: Path | None = None,
+    force: bool = False,
+    notify: NotifyT = print,
+    advance: Callable[[float], object] = SILENT.advance,
+) -> ProposalReport:
+    """Annotate texts partially, and write them to a `.spacy` file that training reads.
+
+    Texts that have annotations keep them as complete ones, and no source is asked about them.
+
+    source (Path): Texts: a plain text file with one text per line, or a file that `convert` reads.
+    target (Path): The `.spacy` file.
+    settings (ProposalSettings): The sources.
+    report (Optional[Path]): JSON file for the report; by default the target with the ending .json.
+    force (bool): Replace an existing file.
+    notify (Callable[[str], object]): Receives messages to the user.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    RETURNS (ProposalReport): Counts of the proposals.
+    RAISES (ZhTwNerError): If the texts or a source cannot be read, or no source proposes an entity. Nothing is written
+        then.
+    """
+    report = report or target.with_suffix(".json")
+    rejects = target.with_suffix(".rejects.jsonl")
+    if target.suffix != ".spacy":
+        raise OutputError(Errors.ZT787.format(path=target))
+    require_new(target, force=force, inputs=[source])
+    require_report(report, "JSON", inputs=[source])
+    require_report(rejects, "a list of rejects", inputs=[source])
+    require_apart(report, [target])
+    records = list(_read(source, Reading(notify=notify, advance=advance)))
+    if not records:
+        raise CorpusError(Errors.ZT203.format(path=source))
+    texts = {record.text for record in records if not record.entities}
+    result = ProposalReport()
+    rejected: list[dict[str, object]] = []
+    sources: list[tuple[SourceSettings, ProposalSource]] = []
+    for each in settings.sources:
+        tally = result.sources[each.name] = SourceTally()
+        reject = _Rejects(each.name, tally, rejected)
+        sources.append((each, load_source(each, settings, texts, reject)))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with staged(resolve(target)) as folder:
+        writer = SpacyWriter(folder / "written")
+        for doc in annotate_partially(records, sources, settings, result, rejected):
+            writer.add_doc(doc)
+        if not result.annotated and not result.already_annotated:
+            names = ", ".join(result.sources)
+            raise CorpusError(Errors.ZT788.format(n=len(records), path=source, names=names))
+        result.rejects = len(rejected)
+        if rejected:
+            lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rejected)
+            write_whole(rejects, lines.encode("utf-8", "backslashreplace"))
+        elif rejects.is_file():
+            rejects.unlink()
+        put_in_place(writer.close(), resolve(target))
+    write_whole(report, json.dumps(result.to_json(), ensure_ascii=False, indent=2).encode())
+    return result
+
+
+class _Rejects:
+    """Counts the answers that a source had to drop, and collects them for the file of rejects."""
+
+    def __init__(self, name: str, tally: SourceTally, rejected: list[dict[str, object]]) -> None:
+        self.name, self.tally, self.rejected = name, tally, rejected
+
+    def __call__(self, reject: SourceReject) -> None:
+        self.tally.rejected[reject.reason.partition(":")[0]] += 1
+        self.rejected.append(
+            {"origin": reject.origin, "source": self.name, "text": reject.text, "reason": reject.reason}
+        )
+
+
+def _read(source: Path, reading: Reading) -> Iterator[Record]:
+    """Read the texts, with the annotations that some have. Texts without characters are left out."""
+    if not source.exists():
+        raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))
+    try:
+        guess_format(source)
+        records: Iterator[Record] = (proposal.record for proposal in read_gold(source, reading))
+    except UnknownFormatError:
+        records = read_texts(source, reading)
+    n_empty = 0
+    for record in records:
+        n_empty += not record.text.strip()
+        if record.text.strip():
+            yield record
+    if n_empty:
+        reading.notify(f"{source}: {n_empty} texts without characters are left out.")
+
+
+def annotate_partially(
+    records: Iterable[Record],
+    sources: list[tuple[SourceSettings, ProposalSource]],
+    settings: ProposalSettings,
+    report: ProposalReport,
+    rejected: list[dict[str, object]],
+) -> Iterator[Doc]:
+    """Annotate texts with loaded sources.
+
+    records (Iterable[Record]): The texts. Those with entities keep them, as complete annotations.
+    sources (list[tuple[SourceSettings, ProposalSource]]): Settings and function of each source.
+    settings (ProposalSettings): Settings of all sources.
+    report (ProposalReport): Receives the counts.
+    rejected (list[dict]): Receives the proposals that cannot be used.
+    YIELDS (Doc): A document with character tokens for each text, in order.
+    """
+    nlp = spacy.blank("zh_tw")
+    for batch in _batches(records):
+        asked = [record for record in batch if not record.entities]
+        texts = [record.text for record in asked]
+        found = [source(texts) if texts else [] for _, source in sources]
+        proposed = iter(zip(asked, *found, strict=True))
+        for record in batch:
+            doc = nlp.make_doc(record.text)
+            report.texts += 1
+            if record.entities:
+                report.already_annotated += 1
+                spans = [doc.char_span(start, end, label=label) for start, end, label in record.entities]
+                doc.set_ents([span for span in spans if span is not None], default="outside")
+            else:
+                suggestions: list[Suggestion] = []
+                for (each, _), of_source in zip(sources, next(proposed)[1:], strict=True):
+                    tally = report.sources[each.name]
+                    suggestions += _suggestions(record, of_source, each, settings, tally, rejected)
+                annotation = combine(suggestions, accept=settings.accept, consider=settings.consider)
+                report.add(record.text, annotation, suggestions)
+                write_partial(
+                    doc,
+                    _spans(doc, annotation.entities),
+                    _spans(doc, annotation.alternatives),
+                    _spans(doc, annotation.outside),
+                    outside_weight=settings.outside_weight,
+                )
+            doc.user_data |= {ORIGIN: record.origin, DOC_ID: record.doc_id}
+            yield doc
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _spans(doc: Doc, entities: Iterable[Entity]) -> list[Span]:
+    """Return the spans of a document with character tokens; a span that is only a space between tokens is left out."""
+    spans = (doc.char_span(e.start, e.end, label=e.label, alignment_mode="contract") for e in entities)
+    return [span for span in spans if span is not None and len(span)]
+
+
+def _suggestions(
+    record: Record,
+    found: Iterable[Found],
+    source: SourceSettings,
+    settings: ProposalSettings,
+    tally: SourceTally,
+    rejected: list[dict[str, object]],
+) -> Iterator[Suggestion]:
+    """Check the proposals of one source for one text, map their labels, and yield them as suggestions."""
+    text, any_found = record.text, False
+    for proposal in found:
+        label = source.label_of(proposal.label)
+        if label == NOT_USED or (proposal.score is not None and proposal.score < source.min_score):
+            tally.ignored += 1
+            continue
+        entity = Entity(proposal.start, proposal.end, label)
+        reason = ""
+        if label not in (*settings.labels, OUTSIDE_LABEL, INSIDE_LABEL):
+            reason = f"unknown label {proposal.label!r}"
+        elif not 0 <= entity.start < entity.end <= len(text):
+            reason = "offsets outside of the text"
+        else:
+            entity = trim(entity, text)
+            if entity.start == entity.end:
+                reason = "nothing but white space"
+        if reason:
+            tally.rejected[reason] += 1
+            place = {"start": proposal.start, "end": proposal.end, "label": proposal.label}
+            rejected.append({"origin": record.origin, "source": source.name, **place, "text": text, "reason": reason})
+            continue
+        any_found = True
+        if label == OUTSIDE_LABEL:
+            tally.outside += 1
+        else:
+            tally.proposals += 1
+            tally.labels[label] += 1
+        yield Suggestion(entity, source.name, source.precision_of(proposal.label))
+    tally.texts += any_found

@@ -1,0 +1,183 @@
+"""Sources of proposals: word lists, patterns, rules, recognizers, GLiNER, and the answers of a language model."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
+from typing import Any, Protocol
+
+from ..entities import Entity, Found
+from ..errors import CorpusError, Errors, PipelineError, UsageError
+from ..extras import install_hint
+from ..interval_scheduling import Segment, choose
+from ..tokenization.word_list import WordList
+
+GLINER_WORD = re.compile(r"[A-Za-z0-9]+|\S")
+MAX_PATTERN = 1_000  # characters
+PATTERN_SECONDS = 2.0  # time for one pattern and one text, after which the pattern is refused
+MAX_MATCHES = 10_000  # of one pattern in one text
+TIE_BREAK = 1e-3  # prefers the label that is first in the settings
+
+
+class ProposalSource(Protocol):
+    """A source of proposals."""
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Propose entities with the labels of the source, for each text; they may overlap."""
+        ...
+
+
+class GazetteerSource:
+    """Words by label. Of words that overlap, those that leave the fewest other words are proposed.
+
+    words (Mapping[str, Sequence[str]]): Label → words.
+    """
+
+    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
+        self._list = WordList(words)
+        self._labels = list(words)
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Find the words of each text; see `ProposalSource`."""
+        return [list(self._find(text)) for text in texts]
+
+    def _find(self, text: str) -> Iterator[Found]:
+        # A word of n characters replaces n words of one character, so that n − 1 fewer are left. Of equal ones, the
+        # label that is first in the settings is taken.
+        segments = [
+            Segment(start, end, kind := self._labels.index(label), end - start - 1 + TIE_BREAK / (1 + kind))
+            for start, end, label in self._list.find(text)
+        ]
+        for segment in choose(segments, 0.0):
+            yield Found(segment.start, segment.end, self._labels[segment.kind], None)
+
+
+class PatternSource:
+    """Regular expressions by label. The group `entity` of a match, or the whole match, is proposed.
+
+    patterns (Mapping[str, Sequence[str]]): Label → patterns, in the syntax of the package `regex`.
+    name (str): Name of the source, for messages.
+    RAISES (UsageError): For a pattern that is too long or wrong.
+    """
+
+    def __init__(self, patterns: Mapping[str, Sequence[str]], name: str = "patterns") -> None:
+        import regex
+
+        self.name = name
+        self._patterns: list[tuple[str, Any]] = []
+        for label, of_label in patterns.items():
+            for pattern in of_label:
+                if len(pattern) > MAX_PATTERN:
+                    reason = f"it has more than {MAX_PATTERN:,} characters"
+                    raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=reason))
+                try:
+                    self._patterns.append((label, regex.compile(pattern)))
+                except (regex.error, RecursionError, OverflowError) as error:
+                    raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=error)) from error
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Find the matches in each text; see `ProposalSource`.
+
+        RAISES (CorpusError): If a pattern takes more than `PATTERN_SECONDS` for a text.
+        """
+        return [
+            [found for label, pattern in self._patterns for found in self._find(label, pattern, text)] for text in texts
+        ]
+
+    def _find(self, label: str, pattern: Any, text: str) -> Iterator[Found]:
+        group = "entity" if "entity" in pattern.groupindex else 0
+        try:
+            # Unlike `re`, the package `regex` stops after a time, so that (a+)+b cannot hang.
+            for match in islice(pattern.finditer(text, timeout=PATTERN_SECONDS), MAX_MATCHES):
+                start, end = match.span(group)
+                if start < end:
+                    yield Found(start, end, label, None)
+        except TimeoutError as error:
+            values = {
+                "source": self.name,
+                "pattern": pattern.pattern[:80],
+                "seconds": PATTERN_SECONDS,
+                "text": text[:40],
+            }
+            raise CorpusError(Errors.ZT784.format(**values)) from error
+
+
+class TaiwanSource:
+    """The rules of this package for identifiers, phones, addresses and dates."""
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Scan each text; see `ProposalSource`."""
+        from ..taiwan.scanner import scan
+
+        return [[Found(f.start, f.end, f.label, f.score) for f in scan(text, min_score=0.0)] for text in texts]
+
+
+class PipelineSource:
+    """A spaCy pipeline, whose `doc.ents` are proposed.
+
+    nlp (Language): The pipeline.
+    """
+
+    def __init__(self, nlp: Any) -> None:
+        self._nlp = nlp
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Run the pipeline over the texts; see `ProposalSource`."""
+        from ..components.span_annotations import get_score
+
+        return [
+            [Found(ent.start_char, ent.end_char, ent.label_, get_score(ent)) for ent in doc.ents]
+            for doc in self._nlp.pipe(texts)
+        ]
+
+
+class GlinerSource:
+    """A GLiNER model, whose labels are words that are given at run time.
+
+    GLiNER's splitter takes a sequence of Chinese characters as one word, in which it finds nothing. So the model reads
+    the text with a space between characters, and its offsets are mapped back.
+
+    model (Any): A `gliner.GLiNER`, or an object with its method `inference`.
+    prompts (Mapping[str, str]): Label of the source → words that describe it to the model.
+    min_score (float): Lowest score of a proposal.
+    name (str): Name of the source, for messages.
+    """
+
+    def __init__(self, model: Any, prompts: Mapping[str, str], min_score: float, name: str = "gliner") -> None:
+        self.name, self._model, self._min_score = name, model, min_score
+        self._labels = {prompt: label for label, prompt in prompts.items()}
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Run the model over the texts; see `ProposalSource`."""
+        words = [[match.span() for match in GLINER_WORD.finditer(text)] for text in texts]
+        spaced = [" ".join(text[start:end] for start, end in spans) for text, spans in zip(texts, words, strict=True)]
+        try:
+            answers = self._model.inference(spaced, list(self._labels), threshold=self._min_score, flat_ner=True)
+            return [list(self._mapped(of_text, spans)) for of_text, spans in zip(answers, words, strict=True)]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another version of gliner
+            reason = f"{type(error).__name__}: {error}"
+            values = {"source": self.name, "reason": reason, "hint": install_hint("gliner")}
+            raise PipelineError(Errors.ZT789.format(**values)) from error
+
+    def _mapped(self, answers: Iterable[Mapping[str, Any]], words: Sequence[tuple[int, int]]) -> Iterator[Found]:
+        """Convert answers about a text with spaces to offsets in the text. Those that end inside a word are dropped."""
+        lengths = [end - start for start, end in words]
+        firsts = {place: i for i, place in enumerate(accumulate((n + 1 for n in lengths), initial=0))}
+        for answer in answers:
+            first, behind = firsts.get(answer["start"]), firsts.get(answer["end"] + 1)
+            if first is not None and behind is not None and first < behind:
+                label = self._labels.get(answer["label"], answer["label"])
+                yield Found(words[first][0], words[behind - 1][1], label, float(answer["score"]))
+
+
+class AnswersSource:
+    """Entities that a language model has written to a file; see `answers`.
+
+    answers (Mapping[str, list[Entity]]): Text → entities.
+    """
+
+    def __init__(self, answers: Mapping[str, list[Entity]]) -> None:
+        self._answers = answers
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Look up the texts; see `ProposalSource`."""
+        return [[Found(*entity, None) for entity in self._answers.get(text, ())] for text in texts]
