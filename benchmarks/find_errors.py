@@ -2,7 +2,9 @@
 
 Two corpora: UNER's dev, judged by a pipeline that is trained on UNER's train, in which the sentences whose annotation
 differs from that of GSDSIMP (the same sentences in Simplified, annotated again) are the doubtful ones; and the bundled
-corpus, all splits together, in which 5 % of the annotations are corrupted in four ways, judged by five folds.
+corpus, all splits together, in which 5 % of the annotations are corrupted in four ways, judged by five folds. With
+--pipeline, a pipeline that is trained on the train split of the bundled corpus judges the other splits, corrupted in
+several ways one after the other, which needs no training.
 """
 
 import argparse
@@ -56,9 +58,13 @@ def doubtful_sentences() -> tuple[list[Record], list[bool]]:
     return traditional, differ
 
 
-def corrupted_corpus(seed: int) -> tuple[list[Record], list[bool]]:
-    """Return the bundled corpus with planted errors, and for each sentence whether it has any."""
-    records = read_corpus(Path("assets/taiwan"))
+def corrupted_corpus(seed: int, splits: Sequence[str] = ("",)) -> tuple[list[Record], list[bool]]:
+    """Return the bundled corpus with planted errors, and for each sentence whether it has any.
+
+    seed (int): Seed of the errors.
+    splits (Sequence[str]): Folders of the splits; by default all.
+    """
+    records = [record for split in splits for record in read_corpus(Path("assets/taiwan", split))]
     entities, errors = plant_errors(records, SHARE, seed)
     wrong = {error.sentence for error in errors}
     corrupted = [replace(record, entities=own) for record, own in zip(records, entities, strict=True)]
@@ -94,11 +100,14 @@ def all_scores(records: Sequence[Record], judges: JudgesT) -> dict[str, FloatsT]
     def add(name: str, ways: Sequence[str]) -> None:
         found = find_errors(records, judges, ways=ways).sentences
         order = [place[id(one.record)] for one in found]
-        scores[name], cost, odds = (np.zeros(len(records)) for _ in range(3))
-        scores[name][order] = [one.score for one in found]
-        cost[order] = [one.cost for one in found]
-        odds[order] = [one.cost - one.best_cost for one in found]
-        scores["−log p(gold)"], scores["log-odds of the best reading and gold"] = cost, odds
+        kept = {name: [one.suspicion for one in found]}
+        if ways == WAYS:
+            kept["its probability alone"] = [one.score for one in found]
+            kept["its cost alone, −log p(gold)"] = [one.cost for one in found]
+            kept["log-odds of the best reading and gold"] = [one.cost - one.best_cost for one in found]
+        for key, values in kept.items():
+            scores[key] = np.zeros(len(records))
+            scores[key][order] = values
 
     add("find-errors", WAYS)
     for way in WAYS:
@@ -148,17 +157,37 @@ def rows_of(corpus: str, is_wrong: Sequence[bool], scores: Mapping[str, FloatsT]
         yield corpus, name, f"{top:.2f}", f"{average:.3f}"
 
 
+def held_out_rows(pipeline: str, seeds: Sequence[int]) -> Iterator[tuple[object, ...]]:
+    """Yield the rows for dev and test of the bundled corpus: means over several corruptions."""
+    nlp = load_pipeline(pipeline)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for seed in seeds:
+        records, is_wrong = corrupted_corpus(seed, ("dev", "test"))
+        for name, scores in all_scores(records, [(nlp, range(len(records)))]).items():
+            found.setdefault(name, []).append(average_precision(is_wrong, scores))
+    for name, pairs in found.items():
+        top, average = np.mean(pairs, axis=0)
+        yield f"bundled, dev and test, {len(records)}", name, f"{top:.2f}", f"{average:.3f}"
+
+
 def main() -> None:
     """Train what is missing in the work folder, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder for trained pipelines")
+    parser.add_argument("--work", type=Path, default=Path("find-errors"), help="folder for trained pipelines")
     parser.add_argument("--steps", type=int, default=1000, help="steps of each fold")
     parser.add_argument("--uner-steps", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=1, help="pipelines per fold")
     parser.add_argument("--noise", type=int, default=0, help="seed of the corruption")
     parser.add_argument("--only", choices=["uner", "bundled"])
+    parser.add_argument("--pipeline", help="pipeline for the bundled corpus that is trained on its train split")
+    parser.add_argument("--noises", type=int, default=6, help="corruptions with --pipeline, from the seed --noise")
     options = parser.parse_args()
     rows: list[tuple[object, ...]] = []
+    if options.pipeline:
+        print(
+            table(list(held_out_rows(options.pipeline, range(options.noise, options.noise + options.noises))), HEADER)
+        )
+        return
     if options.only != "bundled":
         records, is_wrong = doubtful_sentences()
         nlp = load_pipeline(str(train_uner(options.work, options.uner_steps)))

@@ -1,4 +1,4 @@
-"""Define `find-errors CORPUS OUT`, which ranks sentences by the probability that their annotation is wrong."""
+"""Define `find-errors CORPUS OUT`, which ranks sentences by how suspicious their annotation is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

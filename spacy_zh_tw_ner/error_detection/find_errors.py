@@ -73,7 +73,7 @@ def find_errors(
     ways: Sequence[str] = WAYS,
     notify: NotifyT = ignore,
 ) -> ErrorReport:
-    """Rank the sentences of a corpus by the probability that their annotation is wrong.
+    """Rank the sentences of a corpus by suspicion: the probability that an annotation is wrong, times its cost.
 
     records (Sequence[Record]): The corpus; no text is empty.
     judges (Iterable[tuple[Language, Sequence[int]]]): Pipelines, each with the indices of the sentences that it judges

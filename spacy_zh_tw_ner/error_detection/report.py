@@ -64,10 +64,20 @@ class JudgedSentence:
     gold_scores: tuple[float, ...]
     unjudged: tuple[Entity, ...] = ()
 
+    @property
+    def suspicion(self) -> float:
+        """Return score · cost, by which sentences are ranked.
+
+        The score is fitted on planted errors, which are implausible; the cost is also high for plausible errors, of
+        which a sentence may have several. The product ranks both kinds well.
+        """
+        return self.score * self.cost
+
     def to_json(self) -> dict[str, object]:
         """Return the sentence as a dictionary for JSON; costs in nats, scores from 0 to 1."""
         record = self.record
         return {
+            "suspicion": round(self.suspicion, 4),
             "score": round(self.score, 4),
             "cost": round(self.cost, 3),
             "best_cost": round(self.best_cost, 3),
@@ -149,7 +159,7 @@ def make_report(
     scores: Sequence[float],
     site_scores: Sequence[Mapping[Entity, float]],
 ) -> ErrorReport:
-    """Sort sentences by their scores, and collect suspects and surfaces.
+    """Sort sentences by suspicion, and collect suspects and surfaces.
 
     records (Sequence[Record]), judgements (Sequence[Judgement]): The sentences, and the judgement of each.
     scores (Sequence[float]): Probability that any annotation of each sentence is wrong.
@@ -179,7 +189,7 @@ def make_report(
                 judgement.unjudged,
             )
         )
-    judged.sort(key=lambda one: (-one.score, one.best_cost - one.cost))
+    judged.sort(key=lambda one: -one.suspicion)
     return ErrorReport(judged, _surfaces(records, judged))
 
 

@@ -33,7 +33,7 @@ def test_gold_scores_are_probabilities_that_the_annotation_is_right() -> None:
     assert only("[台積電](ORG)設廠", score=0.75).gold_scores == (0.25,)
 
 
-def test_the_most_suspicious_sentence_is_first_and_ties_are_broken_by_cost() -> None:
+def test_sentences_are_sorted_by_the_product_of_score_and_cost() -> None:
     records = records_of("[甲](X)", "[乙](X)", "[丙](X)")
     judgements = [judgement(cost=1.0), judgement(cost=3.0), judgement(cost=2.0)]
     report = make_report(records, judgements, [0.9, 0.1, 0.1], [{}, {}, {}])
