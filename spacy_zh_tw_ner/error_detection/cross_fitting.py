@@ -76,7 +76,7 @@ class FoldPipelines:
         plan, path = self._plan(), work / PLAN
         self._replace = False
         if work.exists():
-            known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+            known = _read_plan(path)
             if known != plan and any(work.iterdir()):
                 if not force or known is None:
                     raise OutputError(Errors.ZT760.format(path=work))
@@ -151,6 +151,15 @@ class FoldPipelines:
         config = with_settings(self.settings.config, changed, origin="the folds").interpolate()
         config["initialize"].setdefault("components", {}).setdefault(recognizer_of(config), {})["labels"] = labels
         return config
+
+
+def _read_plan(path: Path) -> dict[str, Any] | None:
+    """Return the plan of a work folder; None if there is none, or it is not an object in JSON."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _digest(text: str) -> str:

@@ -118,5 +118,5 @@ class CorpusErrors:
     )
     ZT763 = (
         "The config {config} has no last step (`training.max_steps` is {value}), so training would not end: without "
-        "held-out data, `patience` is not used. Set --training.max_steps."
+        "held-out data, `patience` is not used. Set `training.max_steps` in the config."
     )

@@ -95,6 +95,12 @@ def test_a_folder_of_the_user_is_never_replaced(records: list[Record], tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_damaged_plan_is_reported(records: list[Record], tmp_path: Path) -> None:
+    (tmp_path / "folds.json").write_text('{"corpus": ', encoding="utf-8")
+    with pytest.raises(OutputError, match="ZT760"):
+        folds(records, tmp_path)
+
+
 def test_settings_out_of_range_are_reported(records: list[Record], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ZT759.*--seeds.*from 1 to 10 \(got 0\)"):
         folds(records, tmp_path / "work", seeds=0)
