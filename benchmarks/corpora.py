@@ -2,8 +2,6 @@
 
 import os
 import random
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +12,7 @@ from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats.docbin import read_docbin
-from spacy_zh_tw_ner.corpora.formats.docbin_writer import SpacyWriter
-from spacy_zh_tw_ner.corpora.records import Record
+from spacy_zh_tw_ner.corpora.formats.docbin_writer import write_records
 
 HELD_OUT = 500
 
@@ -64,15 +61,6 @@ def convert_corpus(corpus: Corpus, target: Path) -> None:
             for part, is_in in (("held_out", True), ("rest", False)):
                 found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
                 write_records(target / f"{part}.spacy", found)
-
-
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records to one `.spacy` file of any size."""
-    with staged(path) as folder:
-        writer = SpacyWriter(folder / "records", shard=sys.maxsize)
-        for record in records:
-            writer.add(record)
-        put_in_place(writer.close(), path)
 
 
 def gold_of(nlp: Language, path: Path) -> list[Doc]:

@@ -9,6 +9,7 @@ from .evaluate import evaluate_cli
 from .export import export_cli
 from .export_onnx import export_onnx_cli
 from .fetch_base import fetch_base_cli
+from .find_errors import find_errors_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .learning_curve import learning_curve_cli
@@ -36,6 +37,7 @@ __all__ = [
     "export_cli",
     "export_onnx_cli",
     "fetch_base_cli",
+    "find_errors_cli",
     "from_hf_cli",
     "init_config_cli",
     "learning_curve_cli",

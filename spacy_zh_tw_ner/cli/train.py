@@ -60,6 +60,11 @@ def read_overridden(config: str, arguments: list[str]) -> "Config":
     RETURNS (Config): The config, not interpolated.
     RAISES (typer.BadParameter): If an argument is not a setting, or has no value.
     """
+    return read_not_interpolated(config, arguments).interpolate()
+
+
+def read_not_interpolated(config: str, arguments: list[str]) -> "Config":
+    """Read a config as `read_overridden` does, but keep its variables, such as ${paths.train}."""
     from spacy.cli._util import parse_config_overrides
 
     from ..planning.presets import read_config, with_settings

@@ -18,11 +18,31 @@ class Occurrence(NamedTuple):
     surface: The name.
     annotated: True if it is an entity in this sentence.
     origin: File and line of the sentence.
+    label: Label of the entity; empty if it is none.
     """
 
     surface: str
     annotated: bool
     origin: str
+    label: str = ""
+
+
+class SurfaceCounts(NamedTuple):
+    """Counts of the occurrences of a name in a corpus, by annotation.
+
+    surface: The name. labels: Label → number of entities. unannotated: Number of occurrences outside of entities.
+    origins: File and line of the unannotated occurrences.
+    """
+
+    surface: str
+    labels: dict[str, int]
+    unannotated: int
+    origins: tuple[str, ...]
+
+    @property
+    def is_uneven(self) -> bool:
+        """Return whether the name has several labels, or is annotated in some places and not in others."""
+        return len(self.labels) + bool(self.unannotated) > 1
 
 
 class Inconsistency(NamedTuple):
@@ -56,11 +76,14 @@ class Names:
     and not annotated six times is an ordinary word, not a name that annotators missed.
 
     sentences (Sequence[Sentence]): The annotated sentences.
+    mostly_annotated (bool): False to keep the names that are mostly not annotated.
     """
 
-    def __init__(self, sentences: Sequence[Sentence]) -> None:
+    def __init__(self, sentences: Sequence[Sentence], *, mostly_annotated: bool = True) -> None:
         annotated = (sentence.surface(entity) for sentence in sentences for entity in sentence.entities)
         self._index({surface for surface in annotated if len(surface) >= SHORTEST})
+        if not mostly_annotated:
+            return
         balance = self.balance(sentences)
         self._index({surface for surface in self.surfaces if balance[surface] >= 0})
 
@@ -91,7 +114,7 @@ class Names:
         YIELDS (Occurrence): The occurrences in text order.
         """
         for sentence in sentences:
-            ends = {entity.start: entity.end for entity in sentence.entities}
+            entities = {entity.start: entity for entity in sentence.entities}
             # `find_whole` yields words of one start by length, so the dictionary keeps the longest.
             matches = {
                 start: surface
@@ -100,11 +123,32 @@ class Names:
             }
             start = 0
             while start < len(sentence.text):
-                end = ends.get(start)
-                surface = matches.get(start) if end is None else sentence.text[start:end]
+                entity = entities.get(start)
+                surface = matches.get(start) if entity is None else sentence.surface(entity)
                 if surface in self.surfaces:
-                    yield Occurrence(surface, end is not None, sentence.origin)
+                    yield Occurrence(surface, entity is not None, sentence.origin, entity.label if entity else "")
                 start += len(surface or " ")
+
+
+def count_surfaces(sentences: Sequence[Sentence]) -> dict[str, SurfaceCounts]:
+    """Count how often each annotated name is annotated, with which labels, and how often it is not.
+
+    sentences (Sequence[Sentence]): The corpus.
+    RETURNS (dict[str, SurfaceCounts]): Name of two or more characters → counts, in the order of the text.
+    """
+    labels: dict[str, Counter[str]] = {}
+    missing: dict[str, list[str]] = {}
+    for one in Names(sentences, mostly_annotated=False).find(sentences):
+        labels.setdefault(one.surface, Counter())
+        if one.annotated:
+            labels[one.surface][one.label] += 1
+        else:
+            missing.setdefault(one.surface, []).append(one.origin)
+    counts = {}
+    for surface, found in labels.items():
+        origins = tuple(missing.get(surface, ()))
+        counts[surface] = SurfaceCounts(surface, dict(found.most_common()), len(origins), origins)
+    return counts
 
 
 def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:

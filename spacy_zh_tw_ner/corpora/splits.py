@@ -216,12 +216,15 @@ class Assignment(NamedTuple):
         return f"Split {ratio}, seed {seed}, by document and with equal texts together: {', '.join(parts)}.{linked}"
 
 
-def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: int) -> Assignment:
+def assign(
+    records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: int, names: tuple[str, ...] = ()
+) -> Assignment:
     """Assign records to splits at random. Records of one document, and records with equal texts, share a split.
 
     records (Iterable[tuple[str, Record]]): Pairs of the path of a file and a record from it.
     ratio (Sequence[float]): Shares of the splits, which add up to 1.
     seed (int): Seed of the random order.
+    names (tuple[str, ...]): Names of the splits, up to 127; by default train, dev and test, or train and dev.
     RETURNS (Assignment): The split of each record, in the order of the records.
     RAISES (CorpusError): If there are fewer groups of records than splits.
     """
@@ -229,7 +232,7 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
     members = array("q", (groups.add(file, record) for file, record in records))
     roots = array("q", map(groups.root, members))
     sizes = Counter(roots)
-    names = RATIO_NAMES[len(ratio)]
+    names = names or RATIO_NAMES[len(ratio)]
     if len(sizes) < len(names):
         raise CorpusError(Errors.ZT246.format(n=len(sizes), splits=", ".join(names)))
     order = sorted(sizes)
@@ -238,7 +241,11 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
     wanted = [share * len(roots) for share in ratio]
     places: dict[int, int] = {}
     for i, group in enumerate(order):
-        empty = [split for split in range(len(names)) if split not in places.values()] if i >= len(order) - 3 else []
+        empty = (
+            [split for split in range(len(names)) if split not in places.values()]
+            if i >= len(order) - len(names)
+            else []
+        )
         # A group goes to the split that lacks most records. The last groups go to splits that are still empty.
         splits = empty if len(empty) >= len(order) - i else range(len(names))
         split = max(splits, key=wanted.__getitem__)

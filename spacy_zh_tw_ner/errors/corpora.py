@@ -135,3 +135,34 @@ class CorpusWarnings:
         "Only {name} uses the label {label} ({n} entities), so all of them count as differences. If others use another "
         "name for it, rename it in one of the exports; else explain the label in the guidelines."
     )
+
+    # Wrong annotations (find-errors)
+    ZT756 = (
+        "{path} has no entity in {n} sentences, so no pipeline can learn its labels. Check the format and the labels "
+        "of the corpus, or judge it with --pipeline."
+    )
+    ZT757 = (
+        "{path} has {n} different sentences, which cannot be divided into {folds} folds. Set --folds to at most {n}, "
+        "or judge the corpus with --pipeline."
+    )
+    ZT758 = (
+        "Fold {fold} of {folds} has no entity: the corpus has entities in {n} sentences. Set a lower --folds or "
+        "another --seed, or judge the corpus with --pipeline."
+    )
+    ZT759 = "`{name}` must be from {low} to {high} (got {value})."
+    ZT760 = (
+        "The folder {path} holds fold pipelines of another corpus, config, seed or number of folds. Give another "
+        "--work folder, or replace them with --force."
+    )
+    ZT761 = (
+        "The pipeline {name} has none of the labels of {path}, so it cannot judge its annotations. Labels of the "
+        "pipeline: {known}. Labels of the corpus: {labels}."
+    )
+    ZT762 = (
+        "The pipeline {name} lacks these labels of {path}, and does not judge their annotations: {labels}. Use a "
+        "pipeline with the labels of the corpus."
+    )
+    ZT763 = (
+        "The config {config} has no last step (`training.max_steps` is {value}), so training would not end: without "
+        "held-out data, `patience` is not used. Set `training.max_steps` in the config."
+    )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from typing import Protocol
 
 from spacy.tokens import Doc
 
@@ -11,7 +12,7 @@ from ..components.chain_gold import gold_spans
 from ..entities import Entity
 from .bootstrap import Scores, summarize
 from .entity_counts import count_entities
-from .mistakes import KINDS, Confusion, Mistake, confusion, count_mistakes, find_mistakes
+from .mistakes import KINDS, Confusion, confusion, count_mistakes, find_mistakes
 from .predictions import ComparedDoc, compare, entity_of
 from .span_layers import render_layers
 
@@ -40,7 +41,7 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str, spans_key: str 
     RETURNS (str): The page as HTML.
     """
     labels = sorted({ent.label_ for pair in pairs for doc in pair for ent in gold_spans(doc, spans_key)})
-    hues = {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
+    hues = label_hues(labels)
     places = {label: i for i, label in enumerate(labels)}
     documents = compare(pairs, spans_key)
     summary = summarize(count_entities(documents))
@@ -58,13 +59,24 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str, spans_key: str 
         "interval": _interval(summary.micro),
         "scores": "".join(_row(*row) for row in (*rows, ("micro", summary.micro), ("macro", summary.macro))),
         "matrix": _matrix(confusion(documents)),
-        "rules": _filter_rules(len(labels)),
-        "controls": _filter_controls(labels, count_mistakes(documents), len(pairs), n_wrong),
+        "rules": filter_rules(len(labels)),
+        "controls": filter_controls(labels, count_mistakes(documents), len(pairs), n_wrong),
         "body": "\n".join(body),
     }
-    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return fill_template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"), values)
+
+
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """Replace the placeholders of a page, such as {{title}}; {{style}} is the style sheet that all pages share."""
+    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    filled = {**values, "style": style + values.get("rules", "")}
     # A single pass, so that inserted text that looks like a placeholder is not replaced.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template)
+
+
+def label_hues(labels: Iterable[str]) -> dict[str, int]:
+    """Return label → hue in degrees."""
+    return {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
 
 
 def _row(name: str, scores: Scores) -> str:
@@ -111,30 +123,48 @@ def _sentence(
         marked = _marked(gold, hues, document.expected - document.found, "missed", spans_key)
         rows.append(f'<p class="gold"><span class="tag">標準 gold</span>{marked}</p>')
         rows.append(f'<p class="kinds">{" · ".join(kinds)}</p>')
-    return f'<article class="{_filter_classes(mistakes, present, places)}">{"".join(rows)}</article>'
+    return f'<article class="{filter_classes(mistakes, present, places)}">{"".join(rows)}</article>'
 
 
 def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: str, spans_key: str) -> str:
-    """Render a text with its entities highlighted. The entities in `marked` get the CSS class `kind`."""
+    """Render a document with its entities highlighted. The entities in `marked` get the CSS class `kind`."""
     if spans_key:
         scored = {entity_of(span): span._.score for span in gold_spans(doc, spans_key)}
         return render_layers(doc.text, scored, hues, marked, kind)
+    scores = [ent._.score if ent.has_extension("score") else None for ent in doc.ents]
+    return mark_entities(doc.text, list(map(entity_of, doc.ents)), scores, hues, marked, kind)
+
+
+def mark_entities(
+    text: str,
+    entities: Sequence[Entity],
+    scores: Sequence[float | None],
+    hues: Mapping[str, int],
+    marked: frozenset[Entity],
+    kind: str,
+) -> str:
+    """Render a text with its entities highlighted.
+
+    entities (Sequence[Entity]): The entities, with offsets in characters.
+    scores (Sequence[Optional[float]]): The score of each, which is shown when the pointer is on it.
+    hues (Mapping[str, int]): Label → hue in degrees.
+    marked (frozenset[Entity]): Entities that get the CSS class `kind`.
+    """
     parts, position = [], 0
-    for ent in sorted(doc.ents, key=lambda ent: ent.start):
-        flag = f' class="{kind}"' if entity_of(ent) in marked else ""
-        score = ent._.score if ent.has_extension("score") else None
+    for entity, score in sorted(zip(entities, scores, strict=True)):
+        flag = f' class="{kind}"' if entity in marked else ""
         hint = f' title="{score:.3f}"' if score is not None else ""
-        label = escape(ent.label_)
-        parts.append(escape(doc.text[position : ent.start_char]))
-        parts.append(f'<mark{flag}{hint} style="--h:{hues[ent.label_]}">{escape(ent.text)}<b>{label}</b></mark>')
-        position = ent.end_char
-    return "".join([*parts, escape(doc.text[position:])])
+        surface, label = escape(text[entity.start : entity.end]), escape(entity.label)
+        parts.append(escape(text[position : entity.start]))
+        parts.append(f'<mark{flag}{hint} style="--h:{hues[entity.label]}">{surface}<b>{label}</b></mark>')
+        position = entity.end
+    return "".join([*parts, escape(text[position:])])
 
 
-def _filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
+def filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
     """Render the filters: a radio button per kind of mistake, with a count, and a list of labels.
 
-    labels (Sequence[str]): All labels.
+    labels (Sequence[str]): All labels, sorted.
     counts (Mapping[str, int]): Number of mistakes of each kind.
     n (int), n_wrong (int): Number of sentences, and of sentences with a mistake.
     """
@@ -151,7 +181,7 @@ def _filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n
     )
 
 
-def _filter_rules(n_labels: int) -> str:
+def filter_rules(n_labels: int) -> str:
     """Return CSS rules that hide the sentences that the filters exclude."""
     rules = [f"body:has(#{kind}:checked) article:not(.{kind})" for kind in ("errors", *KINDS)]
     for i in range(n_labels):
@@ -161,7 +191,19 @@ def _filter_rules(n_labels: int) -> str:
     return ",\n".join(rules) + " { display: none; }"
 
 
-def _filter_classes(mistakes: Iterable[Mistake], present: Iterable[str], places: Mapping[str, int]) -> str:
+class HasKind(Protocol):
+    """A mistake of a pipeline, or a suspicious annotation."""
+
+    @property
+    def kind(self) -> str:
+        """One of KINDS."""
+
+    @property
+    def labels(self) -> set[str]:
+        """Labels that the filters select."""
+
+
+def filter_classes(mistakes: Iterable[HasKind], present: Iterable[str], places: Mapping[str, int]) -> str:
     """Return the CSS classes of a sentence, which the rules of the filters select.
 
     A sentence without mistakes has the class "right". Any other sentence has the class "errors", and one class for each

@@ -6,6 +6,8 @@ limited to 4 GiB, about 170 million tokens. A corpus of more than `SHARD` charac
 """
 
 import re
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +17,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly.msgpack import Packer
 
+from ...atomic_writes import put_in_place, staged
 from ...interval_scheduling import keep_longest
 from ...language.span_groups import PACKED
 from ...tag_scheme import BoolsT
@@ -132,6 +135,15 @@ class SpacyWriter:
         self.n_files += 1
         (self.folder / _shard_name(self.n_files)).write_bytes(self._bin.to_bytes())
         self._bin, self.n_characters = _empty_docbin(), 0
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write records with valid entities to one `.spacy` file of any size, which replaces an existing file."""
+    with staged(path) as folder:
+        writer = SpacyWriter(folder / "records", shard=sys.maxsize)
+        for record in records:
+            writer.add(record)
+        put_in_place(writer.close(), path)
 
 
 class _Keys(dict[str, int]):

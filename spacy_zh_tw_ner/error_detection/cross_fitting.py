@@ -1,0 +1,166 @@
+"""Train the pipelines of all folds, each on the sentences of the other folds; an interrupted call is resumed.
+
+WORK/folds.json             corpus, config, folds and seed, as hashes and numbers
+WORK/fold-1/train.spacy     sentences of the other folds
+WORK/fold-1/held_out.spacy  sentences of this fold
+WORK/fold-1/seed-0/         training run; `model-last` judges the sentences of this fold
+WORK/fold-1/seed-0/done     written when the run has ended
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from thinc.api import Config
+
+from ..atomic_writes import write_whole
+from ..components.ensemble import combine
+from ..corpora.formats.docbin_writer import write_records
+from ..corpora.records import NotifyT, Record
+from ..errors import Errors, OutputError, UsageError
+from ..planning.presets import with_settings
+from ..recognizers.pipelines import load_pipeline
+from ..training.distillation import recognizer_of
+from ..training.loop import train
+from ..training.run_checks import LAST, require_run_folder
+from .folds import assign_folds
+
+PLAN = "folds.json"
+DONE = "done"
+CHECKPOINT_EVERY = 200  # updates; what a killed run has to repeat
+MOST_SEEDS = 10
+
+
+@dataclass(frozen=True)
+class CrossFitting:
+    """Settings of cross-fitting.
+
+    config (Config): Training config, not interpolated; its settings `paths.train` and `paths.dev` are replaced.
+    folds (int): Number of folds.
+    seed (int): Seed of the folds, and of the first pipeline of each fold.
+    seeds (int): Number of pipelines per fold, trained with different seeds; they judge as an ensemble.
+    """
+
+    config: Config
+    folds: int = 5
+    seed: int = 0
+    seeds: int = 1
+
+
+class FoldPipelines:
+    """The pipelines of all folds, in a work folder.
+
+    records (Sequence[Record]): All sentences of the corpus.
+    settings (CrossFitting): Config, folds and seeds.
+    work (Path): Work folder. Finished runs in it are used again, and an unfinished one is resumed.
+    corpus (Path): The corpus, for messages.
+    force (bool): Replace the runs of another corpus or config in the work folder.
+    """
+
+    def __init__(
+        self, records: Sequence[Record], settings: CrossFitting, work: Path, corpus: Path, *, force: bool = False
+    ) -> None:
+        if not 1 <= settings.seeds <= MOST_SEEDS:
+            raise UsageError(Errors.ZT759.format(name="--seeds", low=1, high=MOST_SEEDS, value=settings.seeds))
+        training = settings.config["training"]
+        if not training.get("max_steps") and training.get("max_epochs", 0) < 1:
+            value = training.get("max_steps")
+            raise UsageError(Errors.ZT763.format(config="of the folds", value=value))
+        self.records, self.settings, self.work = records, settings, work
+        self.folds = assign_folds(records, settings.folds, settings.seed, corpus)
+        plan, path = self._plan(), work / PLAN
+        self._replace = False
+        if work.exists():
+            known = _read_plan(path)
+            if known != plan and any(work.iterdir()):
+                if not force or known is None:
+                    raise OutputError(Errors.ZT760.format(path=work))
+                self._replace = True
+
+    def _plan(self) -> dict[str, Any]:
+        """Return what must be equal to use the runs of a work folder again, as an object for JSON."""
+        corpus = [[record.text, *map(list, record.entities)] for record in self.records]
+        return {
+            "corpus": _digest(json.dumps(corpus, ensure_ascii=False)),
+            "config": _digest(json.dumps(self.settings.config, sort_keys=True, default=str)),
+            "folds": self.settings.folds,
+            "seed": self.settings.seed,
+        }
+
+    def train(self, notify: NotifyT = print, *, gpu_id: int = -1) -> None:
+        """Train the pipelines that are not finished.
+
+        notify (Callable[[str], object]): Receives a message per run; the table of each run is printed.
+        gpu_id (int): GPU id, or -1 for the CPU.
+        """
+        self.work.mkdir(parents=True, exist_ok=True)
+        runs = [(fold, number) for fold in range(self.settings.folds) for number in range(self.settings.seeds)]
+        if self._replace:
+            for fold, number in runs:
+                (self._run(fold, number) / DONE).unlink(missing_ok=True)
+        write_whole(self.work / PLAN, json.dumps(self._plan(), indent=1).encode())
+        for i, (fold, number) in enumerate(runs):
+            run, seed = self._run(fold, number), self.settings.seed + number
+            if (run / DONE).is_file() and (run / LAST).is_dir():
+                notify(f"Pipeline {i + 1} of {len(runs)} is finished: {run / LAST}")
+                continue
+            notify(f"Pipeline {i + 1} of {len(runs)}: fold {fold + 1} of {self.settings.folds}, seed {seed}")
+            require_run_folder(run, resume=not self._replace, force=self._replace)
+            nlp = init_nlp(self._config(fold, seed), use_gpu=gpu_id)
+            train(nlp, run, resume=not self._replace, force=self._replace, checkpoint_every=CHECKPOINT_EVERY)
+            write_whole(run / DONE, b"")
+
+    def pipelines(self) -> Iterator[tuple[Language, list[int]]]:
+        """Yield the pipeline of each fold, or an ensemble of its pipelines, and the indices of the fold's sentences."""
+        for fold in range(self.settings.folds):
+            names = [str(self._run(fold, number) / LAST) for number in range(self.settings.seeds)]
+            members = [(name, load_pipeline(name)) for name in names]
+            nlp = members[0][1] if len(members) == 1 else combine(members)
+            yield nlp, [i for i, own in enumerate(self.folds) if own == fold]
+
+    def _run(self, fold: int, number: int) -> Path:
+        return self.work / f"fold-{fold + 1}" / f"seed-{self.settings.seed + number}"
+
+    def _config(self, fold: int, seed: int) -> Config:
+        """Write the sentences of a fold and of the other folds, and return the config of a run.
+
+        The held-out sentences are only scored for the table. No weights are chosen by these scores: the last ones are
+        used, and `patience` is 0.
+        """
+        folder = self.work / f"fold-{fold + 1}"
+        folder.mkdir(parents=True, exist_ok=True)
+        parts: dict[str, list[Record]] = {"train": [], "held_out": []}
+        for record, own in zip(self.records, self.folds, strict=True):
+            parts["held_out" if own == fold else "train"].append(record)
+        for name, records in parts.items():
+            write_records(folder / f"{name}.spacy", records)
+        # All labels, so that an annotation whose label occurs in no other fold is improbable instead of unknown.
+        labels = sorted({entity.label for record in self.records for entity in record.entities})
+        changed: dict[str, Any] = {
+            "paths.train": str(folder / "train.spacy"),
+            "paths.dev": str(folder / "held_out.spacy"),
+            "system.seed": seed,
+            "training.seed": seed,
+            "training.patience": 0,
+        }
+        config = with_settings(self.settings.config, changed, origin="the folds").interpolate()
+        config["initialize"].setdefault("components", {}).setdefault(recognizer_of(config), {})["labels"] = labels
+        return config
+
+
+def _read_plan(path: Path) -> dict[str, Any] | None:
+    """Return the plan of a work folder; None if there is none, or it is not an object in JSON."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,126 @@
+"""Find annotations that are probably wrong: corpus → judgements of pipelines → ranking → report → files."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from spacy.language import Language
+
+from ..components.inspection import find_recognizer
+from ..corpora.export import read_gold, write_corpus
+from ..corpora.records import NotifyT, Reading, Record, ignore
+from ..corpora.splits import data_files, locate, splits_in
+from ..entities import Entity
+from ..errors import CorpusError, Errors, PipelineMismatchError
+from .planted_errors import WAYS, PlantedError, plant_errors
+from .ranking import error_probabilities, sentence_scores
+from .report import ErrorReport, make_report
+from .sites import Judgement, Site, count_names, judge
+from .suspects_page import render_suspects
+
+JSON, PAGE = "errors.json", "errors.html"
+EXPORTS = {"label-studio": "label-studio.json", "doccano": "doccano.jsonl"}  # format → file
+ROUNDS = 5  # of planting
+SHARE = 0.05  # planted errors per annotation and round
+PLANTING_SEED = 1_000_000  # far from the seeds of folds and of benchmarks
+
+
+def read_corpus(source: Path, notify: NotifyT = ignore) -> list[Record]:
+    """Read all splits of a corpus.
+
+    source (Path): A file in a format that `convert` reads, or a folder of such files; if the folder has files of
+        train, dev and test, only these are read.
+    notify (Callable[[str], object]): Receives messages.
+    RETURNS (list[Record]): The sentences that are not empty.
+    RAISES (CorpusError): If a file cannot be read, an annotation is rejected, or there is no sentence.
+    """
+    source = locate(source)
+    if not source.exists():
+        raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))
+    splits = splits_in(source) if source.is_dir() else {}
+    files = [file for found in splits.values() for file in found] or data_files(source)
+    records = [one.record for file in files for one in read_gold(file, Reading(notify=notify))]
+    records = [record for record in records if record.text.strip()]
+    if not records:
+        raise CorpusError(Errors.ZT203.format(path=source))
+    return records
+
+
+def require_known_labels(nlp: Language, records: Sequence[Record], name: str, corpus: Path) -> str | None:
+    """Compare the labels of a corpus with those of a pipeline that is to judge it.
+
+    RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks; None if there are none.
+    RAISES (PipelineMismatchError): If it lacks all labels of the corpus.
+    """
+    known = find_recognizer(nlp).labels
+    labels = Counter(entity.label for record in records for entity in record.entities)
+    unknown = [f"{label} ({n:,})" for label, n in labels.most_common() if label not in known]
+    if unknown and len(unknown) == len(labels):
+        listed = ", ".join(known) or "none"
+        raise PipelineMismatchError(
+            Errors.ZT761.format(name=name, path=corpus, known=listed, labels=", ".join(unknown))
+        )
+    return str(Errors.ZT762.format(name=name, path=corpus, labels=", ".join(unknown))) if unknown else None
+
+
+def find_errors(
+    records: Sequence[Record],
+    judges: Iterable[tuple[Language, Sequence[int]]],
+    *,
+    rounds: int = ROUNDS,
+    share: float = SHARE,
+    ways: Sequence[str] = WAYS,
+    notify: NotifyT = ignore,
+) -> ErrorReport:
+    """Rank the sentences of a corpus by suspicion: the probability that an annotation is wrong, times its cost.
+
+    records (Sequence[Record]): The corpus; no text is empty.
+    judges (Iterable[tuple[Language, Sequence[int]]]): Pipelines, each with the indices of the sentences that it judges
+        and has not been trained on; see `FoldPipelines.pipelines`.
+    rounds (int), share (float): Errors are planted in so many copies of the corpus, and in each this share of its
+        annotations, to fit the ranking.
+    ways (Sequence[str]): How errors are planted, of `planted_errors.WAYS`.
+    notify (Callable[[str], object]): Receives a message per pipeline.
+    RETURNS (ErrorReport): The sentences, the most suspicious first.
+    """
+    planted: dict[int, list[PlantedError]] = defaultdict(list)
+    for number in range(rounds):
+        for error in plant_errors(records, share, PLANTING_SEED + number, ways)[1]:
+            planted[error.sentence].append(error)
+    names = count_names(records)
+    judgements: dict[int, Judgement] = {}
+    sites: list[Site] = []
+    wrong: list[Site] = []
+    for nlp, indices in judges:
+        own = {place: planted[index] for place, index in enumerate(indices) if index in planted}
+        found, found_wrong = judge(nlp, [records[index] for index in indices], names, own)
+        wrong += [site._replace(sentence=indices[site.sentence]) for site in found_wrong]
+        for index, judgement in zip(indices, found, strict=True):
+            judgements[index] = judgement
+            sites += [site._replace(sentence=index) for site in judgement.sites]
+        notify(f"Judged {len(judgements):,} of {len(records):,} sentences")
+    probabilities = error_probabilities(sites, wrong, rounds)
+    by_sentence: list[dict[Entity, float]] = [{} for _ in records]
+    for site, p in zip(sites, probabilities.tolist(), strict=True):
+        by_sentence[site.sentence][site.entity] = p
+    scores = sentence_scores(sites, probabilities, len(records)).tolist()
+    return make_report(records, [judgements[i] for i in range(len(records))], scores, by_sentence)
+
+
+def write_report(folder: Path, report: ErrorReport, *, title: str, header: dict[str, object], most: int = 0) -> None:
+    """Write the files of a report.
+
+    folder (Path): An empty folder.
+    report (ErrorReport): The report.
+    title (str): Title of the page.
+    header (dict[str, object]): Settings to write at the start of the JSON file.
+    most (int): Number of sentences in the files for labelling tools; 0 for all. Each of their annotations has a score,
+        the probability that it is right.
+    """
+    data = json.dumps({**header, **report.to_json()}, ensure_ascii=False, indent=1)
+    (folder / JSON).write_text(data, encoding="utf-8")
+    (folder / PAGE).write_text(render_suspects(report, title=title), encoding="utf-8")
+    chosen = report.sentences[: most or None]
+    for format, name in EXPORTS.items():
+        write_corpus(((one.record, list(one.gold_scores)) for one in chosen), folder / name, format, model=None)

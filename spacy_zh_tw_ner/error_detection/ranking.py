@@ -1,0 +1,90 @@
+"""Estimate the probability that an annotation is wrong, by logistic regression on planted errors.
+
+No list of real errors is needed: errors are planted in the corpus at random, the model judges them like the rest of the
+corpus, and a logistic regression learns to tell them from the rest. The real errors are part of the rest, so these are
+positive and unlabelled examples (Elkan and Noto 2008, "Learning Classifiers from Only Positive and Unlabeled Data"). A
+second fit gives each unlabelled example the probability that it is right as its weight.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .sites import Site
+
+FloatsT = npt.NDArray[np.float64]
+L2 = 1.0  # of the standardized weights
+STEPS, TOLERANCE = 50, 1e-8  # of Newton's method
+
+
+class LogisticRegression:
+    """Logistic regression with an L2 penalty on standardized features, fitted by Newton's method.
+
+    features (np.ndarray): (n, n_features).
+    labels (np.ndarray): (n,) bool.
+    weights (np.ndarray): (n,) weight of each example.
+    """
+
+    def __init__(self, features: FloatsT, labels: npt.NDArray[np.bool_], weights: FloatsT) -> None:
+        self._mean = np.average(features, axis=0, weights=weights)
+        self._scale = np.sqrt(np.average((features - self._mean) ** 2, axis=0, weights=weights))
+        self._scale[self._scale < 1e-9] = 1.0
+        inputs = self._standardize(features)
+        penalty = np.full(inputs.shape[1], L2)
+        penalty[-1] = 1e-6  # the intercept; not 0, so that there is always a minimum
+        self._weights = np.zeros(inputs.shape[1])
+        for _ in range(STEPS):
+            p = _sigmoid(inputs @ self._weights)
+            gradient = inputs.T @ (weights * (p - labels)) + penalty * self._weights
+            hessian = (inputs * (weights * np.maximum(p * (1 - p), 1e-9))[:, None]).T @ inputs + np.diag(penalty)
+            step = np.linalg.solve(hessian, gradient)
+            self._weights -= step * min(1.0, 5.0 / max(1e-12, float(np.abs(step).max())))
+            if np.abs(step).max() < TOLERANCE:
+                break
+
+    def predict(self, features: FloatsT) -> FloatsT:
+        """Return the probability of the label True, (n,)."""
+        return _sigmoid(self._standardize(features) @ self._weights)
+
+    def _standardize(self, features: FloatsT) -> FloatsT:
+        """Return (n, n_features + 1) standardized features, and a column of ones for the intercept."""
+        return np.hstack([(features - self._mean) / self._scale, np.ones((len(features), 1))])
+
+
+def error_probabilities(sites: Sequence[Site], planted: Sequence[Site], rounds: int) -> FloatsT:
+    """Estimate the probability that the annotation of each site is wrong.
+
+    sites (Sequence[Site]): All sites of the corpus.
+    planted (Sequence[Site]): The sites of planted errors, of all rounds of planting together.
+    rounds (int): Number of rounds.
+    RETURNS (np.ndarray): (n_sites,) probabilities, as if as many annotations were wrong as were planted in a round.
+    """
+    found = np.zeros(len(sites))
+    for is_gold in (True, False):
+        own = [i for i, site in enumerate(sites) if site.is_gold is is_gold]
+        errors = [site.features for site in planted if site.is_gold is is_gold]
+        if not own:
+            continue
+        features = np.array([sites[i].features for i in own])
+        if not errors:  # nothing to learn from
+            found[own] = [sites[i].probability if not is_gold else 1 - sites[i].probability for i in own]
+            continue
+        inputs = np.concatenate([features, np.array(errors)])
+        labels = np.arange(len(inputs)) >= len(own)
+        weights = np.where(labels, 1 / rounds, 1.0)
+        weights[: len(own)] -= LogisticRegression(inputs, labels, weights).predict(features)
+        found[own] = LogisticRegression(inputs, labels, weights).predict(features)
+    return found
+
+
+def sentence_scores(sites: Sequence[Site], probabilities: FloatsT, n_sentences: int) -> FloatsT:
+    """Return the probability that any annotation of a sentence is wrong, 1 − Π (1 − p), (n_sentences,)."""
+    log_right = np.zeros(n_sentences)
+    for site, p in zip(sites, probabilities, strict=True):
+        log_right[site.sentence] += np.log1p(-min(p, 1 - 1e-12))
+    return np.asarray(-np.expm1(log_right))
+
+
+def _sigmoid(x: FloatsT) -> FloatsT:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -50, 50))))
