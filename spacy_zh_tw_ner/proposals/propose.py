@@ -12,7 +12,8 @@ from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL, write_
 from ..corpora.annotation_checks import trim
 from ..corpora.export import read_gold, read_texts
 from ..corpora.formats.detection import guess_format
-from ..corpora.formats.docbin_writer import DOC_ID, ORIGIN, SpacyWriter
+from ..corpora.formats.docbin import DOC_ID, ORIGIN
+from ..corpora.formats.docbin_writer import SpacyWriter
 from ..corpora.records import SILENT, NotifyT, Reading, Record
 from ..entities import Entity, Found
 from ..errors import CorpusError, Errors, OutputError, UnknownFormatError
