@@ -384,7 +384,7 @@ def test_an_unexpected_error_gets_500_without_traceback(
     def fail(*arguments: Any) -> None:
         raise KeyError(SENTENCE)
 
-    monkeypatch.setattr(routes, "dump_entities", fail)
+    monkeypatch.setattr(routes, "dump_found", fail)
     message = refused(service.ask({"text": SENTENCE}), 500, "ZT519")
     (line,) = (r.getMessage() for r in caplog.records if "KeyError" in r.getMessage())
     assert line[:8] in message
