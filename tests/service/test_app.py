@@ -88,7 +88,7 @@ def test_a_pipeline_is_loaded_at_its_first_request(service: Running) -> None:
     versions = [pipeline.pop("version") for pipeline in described["pipelines"]]
     assert [version.rpartition("-")[0] for version in versions] == ["tiny", "other"]
     assert described["pipelines"] == [
-        {"name": n, "loaded": True, "labels": labels, "min_score": 0.35} for n in ("tiny", "other")
+        {"name": n, "loaded": True, "labels": labels, "span_labels": None, "min_score": 0.35} for n in ("tiny", "other")
     ]
     assert (described["max_texts"], described["max_chars"], described["max_body"]) == (100, 10_000, 1_000_000)
 
