@@ -20,10 +20,10 @@ class FoundTooOften(ServiceError):
 
 
 class RequestGazetteer(NamedTuple):
-    """Words of a request. Their occurrences in the texts of the request are hints for the recognizer; see `Hints`.
+    """Words of a request. Their matches in its texts make entities more probable or, with `override`, certain.
 
     words (WordList): The words by label.
-    bonus (float): Log-odds that a match adds to the emission of its tag, for each of its characters.
+    bonus (float): Log-odds added to an emission for each character of a match: that of the tag for the matched entity.
     override (bool): Whether a match is always an entity.
     """
 
@@ -35,7 +35,7 @@ class RequestGazetteer(NamedTuple):
         """Find the words in a text of the request.
 
         text (str): The text.
-        RETURNS (Hints): All matches, with `bonus` and `override`.
+        RETURNS (Hints): All matches, with `bonus` and `override`, for the recognizer.
         RAISES (FoundTooOften): If there are more than `len(text) + SPARE_PLACES` matches.
         """
         limit = len(text) + SPARE_PLACES
