@@ -17,7 +17,7 @@ from .inspection import find_recognizer, run_before
 def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:
     """Fit the temperature of a component, and set it.
 
-    The fitted temperature maximizes the likelihood of the gold entities, see `crf.fit_temperature`.
+    The fitted temperature maximizes the likelihood of the gold entities.
 
     nlp (Language): The pipeline; its component is changed.
     golds (Sequence[Doc]): Held-out documents with gold entities, on which the pipeline was not trained.

@@ -46,7 +46,7 @@ subword_features = false
 
 
 class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
-    """Trains a `CRFTagger`; subclasses compute the loss from the gold annotations of their kind."""
+    """Trains a `CRFTagger`; subclasses read the gold annotations, and compute the loss."""
 
     model: TaggerT
     label_smoothing: float
@@ -65,14 +65,14 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
 
     @abstractmethod
     def labels_of(self, gold: Doc) -> Iterable[str]:
-        """Return the labels of the gold annotations of a document, from which the labels are collected."""
+        """Return the labels of the gold annotations of a document. `initialize` collects those of the whole corpus."""
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of documents that fit into one batch; see `CRFComponent.batch_emissions`."""
+        """Return the emissions of documents that fit into one batch, (n_rows, n_tags), one row per token."""
         return self._flatten(self.model.predict(docs))[0]
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the emissions of a long document; see `CRFComponent.emission_chunks`."""
+        """Yield the emissions of a long document in chunks of consecutive tokens, (n, n_tags), one row per token."""
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def _transition_scores(self) -> Transitions:
@@ -83,12 +83,13 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         )
 
     def _gradients(self, emissions: FloatsT, transitions: Transitions, lengths: list[int], n_docs: int) -> EmissionsT:
-        """Average gradients over documents; return those of the emissions, and add those of the transitions.
+        """Divide gradients by the number of documents, and add those of the transition scores to the model.
 
-        emissions (np.ndarray): (n_rows, n_tags) gradient of the loss, summed over the documents.
-        transitions (Transitions): Gradients of the transition scores.
+        emissions (np.ndarray): (n_rows, n_tags) gradient of the summed loss by the emissions.
+        transitions (Transitions): Gradient of the summed loss by the transition scores.
         lengths (list[int]): Number of rows of each document.
         n_docs (int): Number of documents.
+        RETURNS (EmissionsT): The averaged gradient of the emissions, (n_tokens, n_tags) per document.
         """
         layer = self.model.get_ref("transitions")
         for name, gradient in transitions._asdict().items():
