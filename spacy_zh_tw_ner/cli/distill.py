@@ -1,4 +1,4 @@
-"""`distill TEACHER TEXTS OUT`: train a small pipeline on the predictions of a large one."""
+"""Define `distill TEACHER TEXTS OUT`, which trains a small pipeline on the predictions of a large one."""
 
 from pathlib import Path
 

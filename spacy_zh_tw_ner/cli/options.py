@@ -59,7 +59,7 @@ def export_format(value: str) -> str:
 
 
 def offset_unit(value: str) -> str:
-    """Parse the value of `--offsets`, ignoring case.
+    """Parse the value of `--offsets`, the unit of the offsets in a file, ignoring case.
 
     RAISES (typer.BadParameter): If there is no such unit.
     """
@@ -117,7 +117,7 @@ def check_drop(data: Path, before: float, after: float, *, limit: float, ignore:
     before, after (float): Micro F of exact spans before and after quantization, 0 to 100.
     limit (float): Largest allowed difference `before - after`.
     ignore (bool): Print a warning instead of raising an error.
-    instead (str): The value of `--to` that the message recommends, because it lowers F less.
+    instead (str): Another value of `--to`, which lowers F less. The message recommends it.
     RAISES (ValueError): If F falls by more than the limit and `ignore` is False.
     """
     drop = before - after
