@@ -34,7 +34,7 @@ IGNORE_HELP = "Write OUT even if F falls by more than --max-f1-drop, or if there
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser for an option that accepts only the given values, in upper or lower case."""
+    """Return a parser for an option that accepts only the given values, ignoring case."""
     return lambda value: pick(value, choices)
 
 

@@ -34,7 +34,7 @@ def read_chain_gold(examples: Iterable[Example], chains: TagChains, key: str) ->
     chains (TagChains): Tags of the component.
     key (str): Key of the gold spans in `doc.spans`.
     RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_columns) bool: the tags that each token may
-        have in each chain; and the problems of spans, such as white space at their edges.
+        have in each chain; and counts of spans with problems, such as white space at their edges.
     """
     masks, problems = [], GoldProblems()
     for example in examples:

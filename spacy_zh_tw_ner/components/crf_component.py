@@ -50,7 +50,7 @@ class CRFComponent(CRFPipe):
 
     @abstractmethod
     def transitions(self) -> Transitions:
-        """Return the transition scores. Illegal transitions have the score PENALTY."""
+        """Return the transition scores. Illegal transitions have the score PENALTY, a large negative number."""
 
     @property
     def scheme(self) -> TagScheme:

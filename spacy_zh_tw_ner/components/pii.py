@@ -49,7 +49,7 @@ def make_pii_finder(
     overwrite: bool,
     names: bool,
 ) -> "PiiFinder":
-    """Registered as `zh_tw_pii`: Build the component; the settings are those of PiiFinder."""
+    """Build the component `zh_tw_pii`; the settings are those of PiiFinder."""
     return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, names=names, name=name)
 
 
@@ -146,7 +146,7 @@ class PiiFinder(Pipe):
         return found
 
     def _add_entities(self, doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-        """Choose findings and earlier entities that do not overlap; write them, their scores and rules to the document."""
+        """Choose findings and entities that do not overlap. Write them, their scores and rules to the document."""
         scores, earlier = read_scores(doc), {_entity(ent): ent for ent in doc.ents}
         unscored = [entity for entity in earlier if entity not in scores]
         taken = set() if self.overwrite else _tokens(unscored)
@@ -240,7 +240,7 @@ def get_rule(span: Span) -> str | None:
 
 
 def register_rule_extension() -> None:
-    """Define `Span._.rule` once; warn if another package has defined it."""
+    """Define `Span._.rule` if it is not defined; warn if another package has defined it."""
     if not Span.has_extension(EXTENSION):
         Span.set_extension(EXTENSION, getter=get_rule)
     elif Span.get_extension(EXTENSION)[2] is not get_rule:

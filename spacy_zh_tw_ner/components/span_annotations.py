@@ -137,7 +137,7 @@ def _key(span: Span) -> KeyT:
 
 
 def register_extension() -> None:
-    """Register `Span._.score` if it is not registered; warn if another package has registered it."""
+    """Define `Span._.score` if it is not defined; warn if another package has defined it."""
     if not Span.has_extension(EXTENSION):
         Span.set_extension(EXTENSION, getter=get_score)
     elif Span.get_extension(EXTENSION)[2] is not get_score:
@@ -174,7 +174,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
     doc (Doc): The document.
     spans (Iterable[Span]): The spans; they may overlap.
-    bonus (float): Bonus per token, in log-odds; see `find_evidence`.
+    bonus (float): Bonus per token, in log-odds. It is added to the emission of the tag that the token has if the span
+        is an entity.
     """
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))

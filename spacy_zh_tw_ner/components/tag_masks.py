@@ -109,7 +109,7 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
     examples (Iterable[Example]): Examples. The rows of the mask are the tokens of their predicted documents.
     scheme (TagScheme): Tag scheme of the component.
     RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_tags) bool: the tags that each token may have;
-        and the problems of annotations, such as white space at the edges of entities.
+        and counts of annotations with problems, such as white space at the edges of an entity.
     """
     masks, problems = [], GoldProblems()
     for example in examples:

@@ -76,7 +76,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def _transition_scores(self) -> Transitions:
-        """Return the learnt transition scores of all tags, without constraints."""
+        """Return the learnt transition scores, also of illegal transitions, which the caller must forbid."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         return Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
@@ -138,9 +138,9 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         nlp (Optional[Language]): The pipeline that the component is part of.
         labels (Optional[list[str]]): The labels, as `spacy init labels` writes them. If None, they are collected in a
             pass over the corpus.
-        corpus (Optional[Callable]): A reader of the whole corpus, in which labels are collected and n-grams counted.
-            Give it if the training corpus is streamed (`max_epochs = -1`): spaCy then passes only its first 100
-            examples.
+        corpus (Optional[Callable]): A reader of the whole corpus. Labels are collected from it, and an encoder with
+            n-gram embeddings counts its n-grams. Give it if the training corpus is streamed (`max_epochs = -1`):
+            spaCy then passes only the first 100 examples as `get_examples`.
         RAISES (ZhTwNerError): If there is no label.
         """
         limit_primitive_cache()  # `spacy train` does not call it

@@ -149,7 +149,7 @@ class Connection(H11Protocol):
         """Parse received bytes.
 
         Before a request begins, the bytes are parsed in blocks of BLOCK bytes. After each block, the length of the
-        headers is compared with its limit, which they can thus exceed by at most one block.
+        headers is compared with its limit. So at most one block beyond the limit is parsed.
         """
         token = CONNECTION.set(self)
         try:

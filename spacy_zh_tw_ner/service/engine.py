@@ -56,7 +56,7 @@ class Engine:
 
     models (ModelCache): The pipelines. Only the inference thread calls them.
     batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
-    queue_chars (int): Largest total cost of the queued texts of one `QueuedText.size_class`, see `FairQueue.has_room`.
+    queue_chars (int): Largest total `QueuedText.cost` of the queued texts of one `QueuedText.size_class`.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 

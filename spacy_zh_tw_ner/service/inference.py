@@ -77,7 +77,8 @@ async def find_all(
     RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and the entities of each
         text.
     RAISES (Refusal): 422 (invalid option or text), 429 (queue full), 503 (time limit, or the pipeline cannot be
-        loaded). ClientGone: The client disconnected.
+        loaded).
+    RAISES (ClientGone): If the client disconnects.
     """
     pipeline, texts = choose_pipeline(asked, engine), asked.all_texts()
     check_number(len(texts), settings.max_texts, "texts", "send fewer, or use /v1/entities/stream")
@@ -169,7 +170,8 @@ async def recognize(
     gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
     RETURNS (list[tuple[Found, ...]]): The entities of each text.
     RAISES (Refusal): 422 (the pipeline fails at a text), 429 (queue full), 503 (time limit, or the pipeline cannot be
-        loaded). ClientGone: The client disconnected.
+        loaded).
+    RAISES (ClientGone): If the client disconnects.
     """
     queued = engine.submit(pipeline, texts, gazetteer)
     results = asyncio.gather(*(asyncio.wrap_future(each.future) for each in queued))

@@ -21,7 +21,7 @@ VERSION_BYTES = 4  # bytes of the hash in the version of a pipeline
 
 
 def named_sources(arguments: list[str]) -> dict[str, str]:
-    """Parse `NAME=PIPELINE` or `PIPELINE` arguments. The default name is that of the folder or package.
+    """Parse `NAME=PIPELINE` or `PIPELINE` arguments. Without NAME, the name of the folder or package is used.
 
     arguments (list[str]): Arguments of the command line.
     RETURNS (dict[str, str]): Name → folder or package, in the order of the arguments.
@@ -166,9 +166,9 @@ def _exclude_from_collection(*, collect: bool = True) -> None:
     """Freeze all objects, so that the garbage collector skips them.
 
     A loaded pipeline has about a million Python objects. A full garbage collection of them holds the GIL for half a
-    second, in which no request is answered, and a long text would trigger dozens.
+    second, in which no request is answered, and a long text would trigger dozens of collections.
 
-    collect (bool): Collect garbage first.
+    collect (bool): Run a full garbage collection first, so that no garbage is frozen.
     """
     if collect:
         gc.collect()

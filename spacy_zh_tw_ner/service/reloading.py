@@ -49,9 +49,9 @@ class Reloaded(NamedTuple):
 class Reloader:
     """Reloads pipelines while requests are answered.
 
-    The newer version is loaded in the thread of the caller, and processes the dev corpus on the inference thread, in
-    turns with other requests. Then it becomes the current version in one step: a request is answered by the version
-    that was current when it began.
+    The newer version is loaded in the thread of the caller. Then it processes the dev corpus on the inference thread,
+    where batches of the corpus alternate with batches of requests. If it is accepted, it answers all requests that
+    begin from then on; earlier requests are finished by the former version.
 
     engine (Engine): Has the pipelines, and processes texts.
     settings (ServiceSettings): Dev corpora, and time limits.

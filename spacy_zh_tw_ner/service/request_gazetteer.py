@@ -20,10 +20,11 @@ class FoundTooOften(ServiceError):
 
 
 class RequestGazetteer(NamedTuple):
-    """Words of a request. Their matches in its texts make entities more probable or, with `override`, certain.
+    """Words of a request. A match in a text of the request is probably an entity or, with `override`, certainly.
 
     words (WordList): The words by label.
-    bonus (float): Log-odds added to an emission for each character of a match: that of the tag for the matched entity.
+    bonus (float): Log-odds. For each character of a match, they are added to the emission of the tag that the character
+        has if the match is an entity.
     override (bool): Whether a match is always an entity.
     """
 
