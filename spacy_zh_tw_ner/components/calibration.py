@@ -22,7 +22,7 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     nlp (Language): The pipeline; its component is changed.
     golds (Sequence[Doc]): Held-out documents with gold entities, on which the pipeline was not trained.
     name (Optional[str]): Name of the component; by default the first that decodes a CRF.
-    RETURNS (float): The temperature. If it is above 1, the scores were too high.
+    RETURNS (float): The temperature. A value above 1 means that the scores were too high.
     RAISES (ZhTwNerError): If no document has an entity with a label of the component.
     """
     component = find_recognizer(nlp, name)

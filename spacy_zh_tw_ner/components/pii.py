@@ -188,10 +188,11 @@ class PiiFinder(Pipe):
         return {"labels": labels, **numbers, "overwrite": self.overwrite, "names": self.names}
 
     def _load(self, data: bytes) -> None:
-        """Parse and check settings in JSON, and set them. The caller adds the file name to errors by `reading`.
+        """Parse and check settings in JSON, and set them.
+
+        Call it inside `reading`, which raises an UnreadableFileError with the file name for damaged settings.
 
         data (bytes): JSON in UTF-8, from `to_bytes` or a file of `to_disk`.
-        RAISES (ZhTwNerError): If the settings are damaged.
         """
         settings = require_type("the settings", parse_json(data), dict)
         labels = settings.get("labels")

@@ -106,7 +106,7 @@ def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
 
 
 def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
-    """Yield the indices of the spans of a sorted group that begin at the token `start`."""
+    """Yield the indices of the spans of a group, sorted by start, that begin at the token `start`."""
     # Two entities in one merged token have the same start.
     first = bisect_left(group, start, key=lambda entity: entity.start)
     while first < len(group) and group[first].start == start:
@@ -115,7 +115,7 @@ def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
 
 
 def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
-    """Yield the indices of the spans of a sorted group that overlap a span."""
+    """Yield the indices of the spans of a group, sorted by start, that overlap a span; the last index first."""
     last = bisect_right(group, span.end - 1, key=lambda entity: entity.start)
     while last and group[last - 1].end > span.start:
         last -= 1

@@ -170,7 +170,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Self":
-        """Load labels, temperature and weights in place.
+        """Load labels, temperature and weights in place from a directory of `to_disk`; return this component.
 
         RAISES (UnreadableFileError): For files that are damaged, or that belong to another component.
         """
@@ -184,7 +184,10 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "Self":
-        """Load labels, temperature and weights in place, as `from_disk` does, from the bytes of `to_bytes`."""
+        """Load labels, temperature and weights in place from the bytes of `to_bytes`; return this component.
+
+        RAISES (UnreadableFileError): For bytes that are damaged, or that belong to another component.
+        """
         with reading(origin()):
             parts = require_type("the component", parse_msgpack(bytes_data), dict)
             if "model" in parts:

@@ -25,7 +25,7 @@ class AnnotationFile:
 
     Each call of `append` opens the file, locks it, writes all its lines at once, and waits until they are on the disk.
     If the process is killed while it writes, the file ends in an incomplete line. The next call of `append` removes
-    this line. No annotation is lost: Label Studio got no confirmation of the event to which the line belongs.
+    this line. Label Studio got no confirmation of the event that it belongs to.
 
     path (Path): The file. It is created if it is missing.
     limit (int): Largest size in bytes.

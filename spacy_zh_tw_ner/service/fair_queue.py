@@ -40,7 +40,7 @@ class QueuedText:
 
     @property
     def size_class(self) -> int:
-        """Return the size class: 0 for short texts, else ⌊log2(characters)⌋ + 1. Each class has its own limit."""
+        """Return 0 for short texts, else ⌊log2(characters)⌋ + 1. The queue limit applies to each class separately."""
         return len(self.text).bit_length() if self.is_long else 0
 
 

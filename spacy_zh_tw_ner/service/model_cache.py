@@ -80,8 +80,8 @@ class ServedPipeline:
 class ModelCache:
     """LRU cache of recognizers by name. A recognizer is loaded when it is first used.
 
-    Only the inference thread may call `get`. Other threads may read the other attributes, load a newer version of a
-    pipeline, and make it the current one.
+    Only the inference thread may call `get`. Other threads may read the other attributes, and replace a pipeline by a
+    newer version (`load_newer`, `replace`).
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     limit (int): Largest total size in bytes of the files of loaded pipelines. Weights take as much memory as on disk,
