@@ -170,7 +170,7 @@ def call_gazetteer(make: Callable[..., Any], path: Path) -> None:
 
 
 def call_pii(make: Callable[..., Any], path: Path) -> None:
-    doc = make(spacy.blank("zh_tw"), "pii", ["NATIONAL_ID"], 0.5, 0.5, False)(
+    doc = make(spacy.blank("zh_tw"), "pii", ["NATIONAL_ID"], 0.5, 0.5, False, False)(
         spacy.blank("zh_tw").make_doc("A123456789")
     )
     assert [(ent.label_, ent._.rule) for ent in doc.ents] == [("NATIONAL_ID", "national_id_checksum")]

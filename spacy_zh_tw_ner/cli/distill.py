@@ -40,7 +40,7 @@ def distill_cli(
     from ..components.inspection import find_recognizer
     from ..errors import Errors, UsageError, Warnings
     from ..recognizers.pipelines import load_pipeline, pipeline_places
-    from ..training.distill_corpus import require_weights
+    from ..training.distill_corpus import weight_problem
     from ..training.distillation import TEACHER, recognizer_of, require_labels_of, student_config, tokenizer_of
     from ..training.run_checks import require_run_folder
     from ..training.teacher_posteriors import compute_posteriors
@@ -48,7 +48,8 @@ def distill_cli(
     from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
 
     require_resume_or_force(resume, force)
-    require_weights(weight, gold_share, names=("--weight", "--gold-share"), error=UsageError)
+    if problem := weight_problem(weight, gold_share, names=("--weight", "--gold-share")):
+        raise UsageError(problem)
     if not 0.1 <= temperature <= 100.0:
         raise UsageError(Errors.ZT112.format(name="--temperature", value=temperature, remedy="Give 0.1 to 100."))
     whole, folder = read_overridden(config, context.args).interpolate(), output / TEACHER

@@ -33,7 +33,7 @@ def find_errors_cli(
         1, "--seeds", help="Pipelines per fold, trained with different seeds, which judge together."
     ),
     seed: int = typer.Option(0, "--seed", help="Seed of the folds and of the first pipeline of each fold."),
-    config: str = typer.Option("bilstm", "--config", "-c", help="Config of the pipelines: a file, or a preset's name."),
+    config: str = typer.Option("bilstm", "--config", help="Config of the pipelines: a file, or a preset's name."),
     work: Path | None = typer.Option(
         None, "--work", help="Folder for the pipelines of the folds, by default OUT-folds."
     ),

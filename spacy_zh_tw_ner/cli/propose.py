@@ -18,18 +18,17 @@ def propose_cli(
     ),
     target: Path = typer.Argument(..., metavar="OUT", help="The .spacy file, on which `train` trains."),
     sources: Path = typer.Option(
-        ..., "--sources", "-s", metavar="TOML", help="TOML file that names the sources, their precision and labels."
+        ..., "--sources", help="TOML file that names the sources, their precision and labels."
     ),
     outside_weight: float | None = typer.Option(
         None,
         "--outside-weight",
-        "-w",
         min=0.0,
         max=1.0,
         help="Weight of O where no source proposes anything, instead of that of the file: 0 is unknown, 1 is O.",
     ),
     report: Path | None = typer.Option(
-        None, "--report", "-r", help="JSON file for the report; by default OUT with the ending .json."
+        None, "--report", help="JSON file for the report; by default OUT with the ending .json."
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = FORCE_FILE,

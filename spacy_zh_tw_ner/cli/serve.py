@@ -85,8 +85,8 @@ def serve_cli(
     reload_dev: list[str] = typer.Option(
         [],
         "--reload-dev",
-        metavar="[NAME=]CORPUS",
-        help="A .spacy file on which a reloaded pipeline must not score lower than the served one. May be repeated.",
+        help="[NAME=]CORPUS: a .spacy file on which a reloaded pipeline must not score lower than the served one. May "
+        "be repeated.",
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TypeVar, cast
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -24,9 +24,7 @@ from ..untrusted.thinc_models import scan_file, unchanged_structure
 from .crf_pipe import CRFPipe
 from .crf_tagger import WithoutDecay, check_tagger, predict_chunks, resize_output
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
+TrainableT = TypeVar("TrainableT", bound="TrainableCRF")
 DEFAULT_MODEL = Config().from_str(
     """
 [model]
@@ -169,7 +167,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         """Update the parameters from their gradients; the transitions get no weight decay."""
         self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Self":
+    def from_disk(self: TrainableT, path: str | Path, *, exclude: Iterable[str] = ()) -> TrainableT:
         """Load labels, temperature and weights in place from a directory of `to_disk`; return this component.
 
         RAISES (UnreadableFileError): For files that are damaged, or that belong to another component.
@@ -183,7 +181,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
             self._check_loaded()
         return self
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "Self":
+    def from_bytes(self: TrainableT, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> TrainableT:
         """Load labels, temperature and weights in place from the bytes of `to_bytes`; return this component.
 
         RAISES (UnreadableFileError): For bytes that are damaged, or that belong to another component.

@@ -159,28 +159,6 @@ class ComponentErrors:
 class ComponentWarnings:
     """Messages of `Warnings` about components, scores and gold annotations."""
 
-    # Order of components
-    ZT836 = (
-        "The component '{normalizer}' runs before '{other}', so the entities of '{other}' get no normal form. Add the "
-        'normalizer last, or with nlp.add_pipe("zh_tw_normalizer", after="{other}").'
-    )
-
-    # Personal data
-    ZT858 = (
-        "Another package has registered `Span._.rule`, so zh_tw_pii cannot use this name. Read its rules from "
-        "doc.spans[{key!r}].attrs['rules'] instead."
-    )
-
-    # Normal forms
-    ZT863 = (
-        "Another package has registered the extension attribute `Span._.normalized`, and zh_tw_normalizer does not "
-        "replace it. Read normal forms from doc.spans[{key!r}].attrs['values'] instead."
-    )
-    ZT864 = (
-        "Another package has registered the extension attribute `Doc._.reference_date`. zh_tw_normalizer uses its "
-        "value as the date of each document: check that it is a date, or remove that package."
-    )
-
     # Scores and gold annotations
     ZT901 = (
         "Another package has registered `Span._.score`, so this package cannot use this name. Read the scores of "
@@ -206,6 +184,28 @@ class ComponentWarnings:
         "{n} gold spans of this batch overlap a longer span of the same group of '{name}' (first: {text!r}). One group "
         "cannot have both, so training ignores the shorter ones. Correct the annotation, or give labels that may "
         "overlap separate groups in the setting `groups`."
+    )
+
+    # Order of components
+    ZT836 = (
+        "The component '{normalizer}' runs before '{other}', so the entities of '{other}' get no normal form. Add the "
+        'normalizer last, or with nlp.add_pipe("zh_tw_normalizer", after="{other}").'
+    )
+
+    # Personal data
+    ZT858 = (
+        "Another package has registered `Span._.rule`, so zh_tw_pii cannot use this name. Read its rules from "
+        "doc.spans[{key!r}].attrs['rules'] instead."
+    )
+
+    # Normal forms
+    ZT863 = (
+        "Another package has registered the extension attribute `Span._.normalized`, and zh_tw_normalizer does not "
+        "replace it. Read normal forms from doc.spans[{key!r}].attrs['values'] instead."
+    )
+    ZT864 = (
+        "Another package has registered the extension attribute `Doc._.reference_date`. zh_tw_normalizer uses its "
+        "value as the date of each document: check that it is a date, or remove that package."
     )
 
     # Use of components

@@ -98,44 +98,6 @@ class CorpusErrors:
     # Label Studio
     ZT743 = "The labelling configuration cannot be used: {problem}. It should be like {example}."
 
-    # Overlapping entities
-    ZT802 = "--spans {value} is the key of other spans of this package. Give another key of doc.spans, such as sc."
-    ZT803 = (
-        "The pipeline writes no doc.spans[{key!r}]. Its keys: {keys}. Give one of them with --spans, or a pipeline "
-        "with the component zh_tw_crf_spans."
-    )
-    ZT805 = (
-        "{options} cannot be combined with --spans: they are defined for entities that do not overlap. Leave one out."
-    )
-    ZT804 = (
-        "{n} entities of {split} overlap others of their label {label}, the first at {first}, and no pipeline can find "
-        "both. Convert the corpus with `python -m spacy zh-tw-ner convert --spans`, which rejects them."
-    )
-    # Agreement between annotators
-    ZT831 = (
-        "Agreement needs two or more annotators (found: {names}). Give one file per annotator, or an export of Label "
-        "Studio in which several people have annotated the same tasks."
-    )
-    ZT832 = (
-        "The annotators {names} have no text in common, so their agreement cannot be measured. Export the same texts, "
-        "unchanged, from each of them. First texts: {examples}."
-    )
-
-
-class CorpusWarnings:
-    """Warnings about corpora, inherited by `Warnings`."""
-
-    # Agreement between annotators
-    ZT833 = "{first} and {second} have no text in common, so this pair is left out of the mean."
-    ZT834 = (
-        "Neither {first} nor {second} has annotated an entity in their {n} common texts, so F is undefined, and this "
-        "pair is left out of the mean."
-    )
-    ZT835 = (
-        "Only {name} uses the label {label} ({n} entities), so all of them count as differences. If others use another "
-        "name for it, rename it in one of the exports; else explain the label in the guidelines."
-    )
-
     # Wrong annotations (find-errors)
     ZT756 = (
         "{path} has no entity in {n} sentences, so no pipeline can learn its labels. Check the format and the labels "
@@ -165,4 +127,43 @@ class CorpusWarnings:
     ZT763 = (
         "The config {config} has no last step (`training.max_steps` is {value}), so training would not end: without "
         "held-out data, `patience` is not used. Set `training.max_steps` in the config."
+    )
+
+    # Overlapping entities
+    ZT802 = "--spans {value} is the key of other spans of this package. Give another key of doc.spans, such as sc."
+    ZT803 = (
+        "The pipeline writes no doc.spans[{key!r}]. Its keys: {keys}. Give one of them with --spans, or a pipeline "
+        "with the component zh_tw_crf_spans."
+    )
+    ZT804 = (
+        "{n} entities of {split} overlap others of their label {label}, the first at {first}, and no pipeline can find "
+        "both. Convert the corpus with `python -m spacy zh-tw-ner convert --spans`, which rejects them."
+    )
+    ZT805 = (
+        "{options} cannot be combined with --spans: they are defined for entities that do not overlap. Leave one out."
+    )
+
+    # Agreement between annotators
+    ZT831 = (
+        "Agreement needs two or more annotators (found: {names}). Give one file per annotator, or an export of Label "
+        "Studio in which several people have annotated the same tasks."
+    )
+    ZT832 = (
+        "The annotators {names} have no text in common, so their agreement cannot be measured. Export the same texts, "
+        "unchanged, from each of them. First texts: {examples}."
+    )
+
+
+class CorpusWarnings:
+    """Warnings about corpora, inherited by `Warnings`."""
+
+    # Agreement between annotators
+    ZT833 = "{first} and {second} have no text in common, so this pair is left out of the mean."
+    ZT834 = (
+        "Neither {first} nor {second} has annotated an entity in their {n} common texts, so F is undefined, and this "
+        "pair is left out of the mean."
+    )
+    ZT835 = (
+        "Only {name} uses the label {label} ({n} entities), so all of them count as differences. If others use another "
+        "name for it, rename it in one of the exports; else explain the label in the guidelines."
     )

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..components.soft_targets import SoftTarget
-from ..errors import CorpusError, Errors, PipelineMismatchError, SettingError, UsageError
+from ..errors import CorpusError, Errors, PipelineMismatchError, SettingError
 from .teacher_posteriors import Manifest, read_chunk, read_manifest
 
 CorpusT: TypeAlias = Callable[[Language], Iterable[Example]]
@@ -40,7 +40,8 @@ class DistillCorpus:
         gold_share: float | None = 0.5,
         shuffle: bool = True,
     ) -> None:
-        require_weights(weight, gold_share)
+        if problem := weight_problem(weight, gold_share, names=("weight", "gold_share")):
+            raise SettingError(problem)
         self.path, self.gold, self.weight, self.shuffle = Path(path), gold, weight, shuffle
         self.gold_share = 0.0 if gold is None else gold_share
         self._golds: Iterator[Example] = iter(())
@@ -95,26 +96,18 @@ class DistillCorpus:
         return Example(predicted, reference)
 
 
-def require_weights(
-    weight: float,
-    gold_share: float | None,
-    *,
-    names: tuple[str, str] = ("weight", "gold_share"),
-    error: type[SettingError] | type[UsageError] = SettingError,
-) -> None:
-    """Check the settings that weigh annotated examples and predictions of the teacher.
+def weight_problem(weight: float, gold_share: float | None, *, names: tuple[str, str]) -> str | None:
+    """Return the error message for the weight of the teacher, or for the share of annotated examples, if out of range.
 
-    weight (float): See `DistillCorpus`.
-    gold_share (Optional[float]): See `DistillCorpus`.
+    weight (float), gold_share (Optional[float]): The settings of `DistillCorpus` with these names.
     names (tuple[str, str]): Names of the two settings for the message.
-    error (type): The error to raise: a UsageError for options of a command.
-    RAISES (SettingError | UsageError): If one of them is out of range.
+    RETURNS (Optional[str]): The message about the first setting that is out of range, or None.
     """
     if not 0.0 < weight <= 1e3:
-        raise error(Errors.ZT112.format(name=names[0], value=weight, remedy="Give more than 0, up to 1000."))
+        return Errors.ZT112.format(name=names[0], value=weight, remedy="Give more than 0, up to 1000.")
     if gold_share is not None and not 0.0 <= gold_share < 1.0:
-        remedy = "Give at least 0 and less than 1."
-        raise error(Errors.ZT112.format(name=names[1], value=gold_share, remedy=remedy))
+        return Errors.ZT112.format(name=names[1], value=gold_share, remedy="Give at least 0 and less than 1.")
+    return None
 
 
 def create_distill_corpus_v1(

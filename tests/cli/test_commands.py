@@ -26,6 +26,7 @@ from .helpers import COMMANDS, fails, misused, plain, run, succeeds
 REQUIRED = {
     "export": ["--format", "jsonl"],
     "init-config": ["--preset", "nowhere.cfg"],
+    "propose": ["--sources", "nowhere.toml"],
     "train": ["--output", "out"],
     "unmask": ["--map", "nowhere.map"],
 }
@@ -121,12 +122,14 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
 def test_commands_that_replace_outputs_have_force() -> None:
     writers = {"annotate", "calibrate", "convert", "distill", "ensemble", "export", "export-onnx", "fetch-base"}
     writers |= {
+        "find-errors",
         "from-hf",
         "init-config",
         "learning-curve",
         "mask",
         "model-card",
         "plan",
+        "propose",
         "quantize",
         "train",
         "trim",

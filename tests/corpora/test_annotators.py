@@ -41,13 +41,13 @@ def test_every_annotation_of_label_studio_is_read(tmp_path: Path) -> None:
         tmp_path / "export.json",
         [
             task(0, annotation(1, region(0, 3, "PERSON"), ground_truth=True), annotation(2, region(0, 2, "PERSON"))),
-            task(1, annotation({"id": 2, "email": "b@x"}, region(0, 4, "ORG")), annotation(1, region(5, 8, "GPE"))),
+            task(1, annotation({"id": 2, "email": "b@x"}, region(0, 3, "ORG")), annotation(1, region(4, 7, "GPE"))),
             task(2, annotation(1, was_cancelled=True), annotation(2)),
         ],
     )
     found = read_annotators([path], SILENT)
     assert list(found) == ["1", "2", "b@x"]
-    assert labels(found["1"]) == [[("蔡英文", "PERSON")], [("新竹市", "GPE")]]  # UTF-16 offsets after 𠮷
+    assert labels(found["1"]) == [[("蔡英文", "PERSON")], [("新竹市", "GPE")]]  # offsets in code points, after 𠮷
     assert labels(found["2"]) == [[("蔡英", "PERSON")], []]
     assert [record.task for record in found["2"]] == ["0", "2"]
 
