@@ -46,14 +46,14 @@ class Proposal(NamedTuple):
 
 
 class Ranking(Protocol):
-    """An order of texts that is known when all texts have been added."""
+    """Protocol of objects that determine an order of texts. All texts must be added before the order is computed."""
 
     def add(self, texts: Sequence[str]) -> None:
-        """Add the next texts."""
+        """Add texts, in the order of the source."""
         ...
 
     def order(self) -> list[int]:
-        """Return the indices of all texts in their order."""
+        """Return the indices of all added texts, in the order in which they are to be exported."""
         ...
 
 
@@ -73,8 +73,8 @@ def export(
 ) -> int:
     """Write the annotations of a corpus, or the predictions of a pipeline, in the format of an annotation tool.
 
-    For Label Studio, a labelling configuration with the labels of the corpus and the pipeline is written, too; see
-    `config_path`.
+    For Label Studio, a labelling configuration with the labels of the corpus and the pipeline is also written, to
+    `config_path(target)`.
 
     source (Path): A file that `convert` can read; with a pipeline also plain text, one text per line.
     target (Path): The output file; for brat a folder.
@@ -88,7 +88,8 @@ def export(
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (int): Number of records written.
-    RAISES (CorpusError): If the source cannot be read, or the format cannot hold a record. Nothing is written then.
+    RAISES (CorpusError): If the source cannot be read, or the format cannot hold a record. In both cases, no file is
+        written.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
@@ -190,7 +191,7 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Sort records by the lowest score of their entities, ascending. Records without scores come last."""
+    """Yield records sorted by the lowest score of their entities, ascending. Records without scores come last."""
     lowest: list[float] = []
 
     def add(chunk: list[Proposal]) -> None:
@@ -200,14 +201,19 @@ def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
 
 
 def ranked(proposals: Iterable[Proposal], ranking: Ranking) -> Iterator[Proposal]:
-    """Sort records by a ranking of their texts."""
+    """Yield records in the order in which `ranking` puts their texts."""
     return _spooled(proposals, lambda chunk: ranking.add([proposal.record.text for proposal in chunk]), ranking.order)
 
 
 def _spooled(
     proposals: Iterable[Proposal], add: Callable[[list[Proposal]], object], order: Callable[[], list[int]]
 ) -> Iterator[Proposal]:
-    """Yield records in an order that is known after all have been added; they are in a temporary file meanwhile."""
+    """Store all records in a temporary file, and then yield them in the order that `order` returns.
+
+    proposals (Iterable[Proposal]): The records.
+    add (Callable[[list[Proposal]], object]): Called with each chunk of records.
+    order (Callable[[], list[int]]): Called after the last chunk; returns the indices of the records to yield.
+    """
     remaining = iter(proposals)
     with TemporaryFile() as file:
         places: list[int] = []
@@ -222,11 +228,11 @@ def _spooled(
 
 
 def why_not(record: Record, format: str) -> str:
-    """Return the reason why a format cannot hold a record, or an empty string if it can.
+    """Return why a format cannot hold a record.
 
     record (Record): A record with valid entities.
     format (str): One of `WRITERS`.
-    RETURNS (str): A noun phrase for the error message, such as "a line break".
+    RETURNS (str): A noun phrase for the error message, such as "a line break"; empty if the format can hold the record.
     """
     text, reasons = record.text, []
     if format in ("bio", "bioes", "hf", "brat") and any(SPACE.search(entity.label) for entity in record.entities):

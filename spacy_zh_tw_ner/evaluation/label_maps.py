@@ -61,10 +61,11 @@ class LabelMap:
         return predicted
 
     def report(self, labels: Iterable[str]) -> list[str]:
-        """Describe the labels to compare that only the pipeline has, and those that only the corpus has.
+        """Describe the labels that cannot be compared because only the pipeline, or only the corpus, has them.
 
         labels (Iterable[str]): All labels of the pipeline.
-        RETURNS (list[str]): At most two sentences, one for each list that is not empty.
+        RETURNS (list[str]): At most two sentences: one names the labels of the pipeline without a label to compare in
+            the corpus, and one the labels to compare that the pipeline does not have.
         """
         found = sorted(labels)
         others = [label for label in found if self.of_prediction(label) is None]
@@ -100,7 +101,8 @@ def read_mapped_golds(
 
     nlp (Language): The pipeline whose vocabulary the documents get.
     corpus (Path): The file.
-    label_map (LabelMap): Converts the labels. The characters of entities with other labels become unannotated text.
+    label_map (LabelMap): The map that converts the labels. The characters of entities whose label is not a key of its
+        `corpus` become unannotated text.
     notify (Callable[[str], object]): Called with messages: the labels that are not in the map, and the number of
         rejected annotations.
     RETURNS (list[Doc]): One document for each text that is not empty.

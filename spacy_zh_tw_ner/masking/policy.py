@@ -71,7 +71,7 @@ class MaskingPolicy:
         return action in (self.default, *self.labels.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the actions and placeholders as JSON types, for instance to compare two policies."""
+        """Return the keys of the policy and their values as JSON types, without `custom_labels` and `origin`."""
         labels, names = dict(sorted(self.labels.items())), dict(sorted(self.placeholders.items()))
         return {"labels": labels, "default": self.default, "placeholders": names}
 

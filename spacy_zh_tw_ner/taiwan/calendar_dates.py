@@ -118,7 +118,10 @@ def _with_year(year: str, month: int, day: str) -> str | None:
 
 
 def _calendar(text: str, reference: date | None) -> str | None:
-    """Convert dates with 年, 月 or 日. A weekday after the date, as in 4月27日（週六）, must agree with it."""
+    """Convert dates with 年, 月 or 日.
+
+    If a weekday follows, as in 113年4月27日（週六）, and the date does not have this weekday, None is returned.
+    """
     weekday = WEEKDAY_AFTER.search(text)
     if weekday is not None and weekday.start():
         value = _calendar(text[: weekday.start()], reference)
@@ -181,7 +184,11 @@ def _year(match: re.Match[str], *, has_month: bool) -> int | None:
 
 
 def _part(year: int, part: str) -> str:
-    """Return a part of a year as a period of months: 113學年度 is 2024-08/2025-07, 第三季 the months 07 to 09."""
+    """Convert a part of a year to ISO 8601.
+
+    year (int): The Gregorian year.
+    part (str): Such as 年度 (the whole year, 2024), 學年度 (2024-08/2025-07) or 第三季 (2024-07/2024-09).
+    """
     if part == "年度":
         return f"{year:04}"
     if part == "學年度":

@@ -58,7 +58,7 @@ def normalize_duration(text: str) -> str | None:
 
 
 def _may_be_an_era(number: str) -> bool:
-    """Return whether a number before 年 may be the year of an era or of the western calendar, not a duration."""
+    """Return whether N年 may be a year of an era or of the western calendar, and not only a duration (number: N)."""
     value = parse_numeral(number)
     if number.isascii():
         return not isinstance(value, int) or value > LONGEST_IN_DIGITS
