@@ -1,12 +1,9 @@
 """Export annotations, or the predictions of a pipeline for correction, to the formats of annotation tools."""
 
-import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import NamedTuple, Protocol
 
 from spacy.language import Language
 
@@ -17,6 +14,7 @@ from ..interval_scheduling import keep_longest
 from ..outputs import require_apart, require_new
 from .annotation_checks import Tally, trim
 from .convert import ConvertSettings, read_records
+from .export_order import Proposal, Ranking, most_uncertain_first, ranked
 from .formats.brat import write_brat
 from .formats.columns import write_columns
 from .formats.docbin import require_key
@@ -35,26 +33,6 @@ JSON_LINES: dict[str, Callable[[Record, list[float]], str]] = {
     "jsonl": write_spacy_json,
 }
 SPACE = re.compile(r"\s")
-CHUNK = 128  # records that a ranking receives at once
-
-
-class Proposal(NamedTuple):
-    """A record to export, with one score per entity. `scores` is empty if the entities have no scores."""
-
-    record: Record
-    scores: list[float]
-
-
-class Ranking(Protocol):
-    """Protocol of objects that determine an order of texts. All texts must be added before the order is computed."""
-
-    def add(self, texts: Sequence[str]) -> None:
-        """Add texts, in the order of the source."""
-        ...
-
-    def order(self) -> list[int]:
-        """Return the indices of all added texts, in the order in which they are to be exported."""
-        ...
 
 
 def export(
@@ -88,8 +66,8 @@ def export(
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (int): Number of records written.
-    RAISES (CorpusError): If the source cannot be read, or the format cannot hold a record. In both cases, no file is
-        written.
+    RAISES (CorpusError): If `order` is not possible, the source cannot be read, or the format cannot hold a record. No
+        file is written in these cases.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
@@ -134,6 +112,10 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
 
 
 def _raise_first_reject(tally: Tally, *, records_only: bool = False) -> None:
+    """Raise a CorpusError for the first rejected annotation or record. Rejects that raise no error are removed.
+
+    records_only (bool): Whether only rejected records raise an error, and not rejected annotations.
+    """
     for reject in tally.rejects:
         if "label" not in reject:
             problem, seen = reject["reason"], reject["text"]
@@ -173,8 +155,8 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
     nlp (Language): The pipeline. If its entities have no `_.score`, the proposals have no scores.
     records (Iterable[Record]): Records whose texts are annotated.
     spans_key (str): Key of the predictions in `doc.spans`; empty for `doc.ents`.
-    RAISES (CorpusError): If the pipeline does not write `doc.spans[spans_key]`.
     YIELDS (Proposal): New records in the same order, with white space trimmed from the edges of entities.
+    RAISES (CorpusError): If the pipeline does not write `doc.spans[spans_key]`.
     """
     for doc, record in nlp.pipe(((record.text, record) for record in records), as_tuples=True):
         found: list[Entity] = []
@@ -188,43 +170,6 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
                 scores += [] if score is None else [score]
         proposed = Record(record.text, found, record.origin, record.doc_id)
         yield Proposal(proposed, scores if len(scores) == len(found) else [])
-
-
-def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Yield records sorted by the lowest score of their entities, ascending. Records without scores come last."""
-    lowest: list[float] = []
-
-    def add(chunk: list[Proposal]) -> None:
-        lowest.extend(min(proposal.scores, default=1.0) for proposal in chunk)
-
-    return _spooled(proposals, add, lambda: sorted(range(len(lowest)), key=lowest.__getitem__))
-
-
-def ranked(proposals: Iterable[Proposal], ranking: Ranking) -> Iterator[Proposal]:
-    """Yield records in the order in which `ranking` puts their texts."""
-    return _spooled(proposals, lambda chunk: ranking.add([proposal.record.text for proposal in chunk]), ranking.order)
-
-
-def _spooled(
-    proposals: Iterable[Proposal], add: Callable[[list[Proposal]], object], order: Callable[[], list[int]]
-) -> Iterator[Proposal]:
-    """Store all records in a temporary file, and then yield them in the order that `order` returns.
-
-    proposals (Iterable[Proposal]): The records.
-    add (Callable[[list[Proposal]], object]): Called with each chunk of records.
-    order (Callable[[], list[int]]): Called after the last chunk; returns the indices of the records to yield.
-    """
-    remaining = iter(proposals)
-    with TemporaryFile() as file:
-        places: list[int] = []
-        while chunk := list(islice(remaining, CHUNK)):
-            for proposal in chunk:
-                places.append(file.tell())
-                pickle.dump(proposal, file)
-            add(chunk)
-        for index in order():
-            file.seek(places[index])
-            yield pickle.load(file)
 
 
 def why_not(record: Record, format: str) -> str:
@@ -328,6 +273,7 @@ def write_corpus(
 
 
 def _lines(records: Iterator[tuple[int, Record, list[float]]], format: str, model: str | None) -> Iterator[str]:
+    """Yield the parts of the output file, in order. Each record of `records` is preceded by its number, from 1."""
     doc_id = ""
     for number, record, scores in records:
         if format == "label-studio":
