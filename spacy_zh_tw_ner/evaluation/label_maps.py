@@ -128,6 +128,10 @@ def read_mapped_golds(
 
 
 def _gold(tokenize: CharTokenizer, record: Record, label_map: LabelMap, unknown: Counter[str]) -> Doc:
+    """Convert a record to a gold document with the labels to compare.
+
+    Entities whose label is not in the map become unannotated text, and are counted by label in `unknown`.
+    """
     doc = tokenize(record.text)
     ents: list[Span] = []
     missing: list[Span] = []

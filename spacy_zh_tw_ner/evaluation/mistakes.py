@@ -66,8 +66,8 @@ def overlapping(
 
     Both sides are sorted and paired in one pass. This finds all pairs if no two gold entities overlap and no two
     predicted entities overlap: of two entities that cannot be paired, the one that ends first overlaps no later entity.
-    Entities of `doc.spans` with different labels may overlap. So for `same_label=True`, each label has its own pass. For
-    `same_label=False`, some pairs of overlapping entities of `doc.spans` may be missed.
+    Entities of `doc.spans` with different labels may overlap. So for `same_label=True`, each label has its own pass.
+    For `same_label=False`, some pairs of overlapping entities of `doc.spans` may be missed.
 
     expected (Iterable[Entity]): Gold entities.
     found (Iterable[Entity]): Predicted entities.

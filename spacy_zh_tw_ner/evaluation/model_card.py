@@ -136,6 +136,7 @@ def write_card_into(folder: Path, details: CardDetails, metrics: Mapping[str, An
 
 
 def _citation(details: CardDetails) -> str:
+    """Return the sentence that says what to cite."""
     corpus = f", and the corpus {details.corpus}" if details.corpus else ""
     package = f"spacy-zh-tw-ner {__version__} (`CITATION.cff` of its repository)"
     return f"Name the pipeline and its version, {package}{corpus}."
@@ -158,5 +159,6 @@ def _row(label: str, scores: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Render a table as Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

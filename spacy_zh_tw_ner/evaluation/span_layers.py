@@ -35,8 +35,8 @@ def clusters(entities: Collection[Entity]) -> Iterator[list[Entity]]:
 def assign_layers(cluster: Collection[Entity]) -> dict[Entity, int]:
     """Assign layers to entities, so that entities that overlap have different layers.
 
-    Layers are assigned from the shortest entity to the longest. An entity that overlaps no shorter one gets layer 0. Any
-    other entity gets the highest layer of the shorter entities that it overlaps, plus 1.
+    Layers are assigned from the shortest entity to the longest. An entity that overlaps no shorter one gets layer 0.
+    Any other entity gets the highest layer of the shorter entities that it overlaps, plus 1.
 
     cluster (Collection[Entity]): Entities that are connected by overlaps, in any order.
     RETURNS (dict[Entity, int]): Entity → layer.

@@ -173,7 +173,10 @@ class _TextMasker:
         return Masked(text, replacements, entities, MaskMap(digest_of(text), originals))
 
     def _is_kept(self, ent: Found) -> bool:
-        """Return whether an entity is not changed: by the action "keep", or because 臺北市 generalises to itself."""
+        """Return whether an entity is not changed.
+
+        Its action is "keep", or its generalised value is its own text, such as 臺北市.
+        """
         action, surface = self.policy.action(ent.label), self.text[ent.start : ent.end]
         return action == KEEP or (action == "generalise" and generalise(ent.label, surface) == surface)
 

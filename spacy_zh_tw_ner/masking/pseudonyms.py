@@ -71,10 +71,12 @@ def _date(surface: str, choices: KeyedChoices) -> str:
 
 
 def _email(surface: str, choices: KeyedChoices) -> str:
+    """Return an e-mail address in the domain example.com."""
     return f"user{choices.digits(8)}@example.com"
 
 
 def _url(surface: str, choices: KeyedChoices) -> str:
+    """Return a URL in the domain example.com."""
     return f"https://example.com/{choices.digits(8)}"
 
 

@@ -3,7 +3,7 @@
     106臺北市 大安區 龍泉里3鄰 泰順街 16巷2弄5號之1 3樓
     ◀──────── head ──────────  road ── tail ─────────▶
 
-The beginning of a road name is not marked (我住在中山路5號). Without a district before it, the name begins after a
+No sign marks where a road name begins (我住在中山路5號). If no district is before the road, its name begins after a
 character that ends a word, such as 在. Medical licenses (醫字第012345號) are found here too, because they end with 號.
 Source: 郵政 "中文地址書寫原則" (Chunghwa Post) and the local rules for house numbers (道路命名及門牌編釘辦法).
 """

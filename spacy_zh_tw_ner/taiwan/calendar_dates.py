@@ -96,7 +96,7 @@ def _numeric(text: str, reference: date | None) -> str | None:
 def _three_numbers(first: str, second: int, third: str) -> str | None:
     """Convert a date of three numbers, with the year first (113.4.27, 2024/4/27) or last (27/4/2024, 4/27/2024).
 
-    RETURNS (Optional[str]): None if no number can only be the year (98/8/8), or if it is not clear which of the others
+    RETURNS (Optional[str]): None if it is not clear which calendar or century the year is of (98/8/8), or which number
         is the month (3/4/2024).
     """
     if len(first) >= 3:

@@ -117,7 +117,10 @@ def _full_day(text: str, reference: date | None) -> str | None:
 
 
 def _times(text: str) -> str | None:
-    """Convert a range of times on one day. If the end lacks a period, it has that of the beginning: 上午9時至11時."""
+    """Convert a range of times on one day.
+
+    If the end lacks a word such as 上午, the word of the beginning is used: 上午9時至11時.
+    """
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None
@@ -138,7 +141,7 @@ def _clock(text: str, *, with_date: bool = False) -> str | None:
     """Convert a time of day; None if it is ambiguous.
 
     with_date (bool): Whether there is a date before the time. Then 晚上12點 and 半夜兩點 are ambiguous: they may belong
-        to that day or to the next one (see CROSSES_MIDNIGHT).
+        to that day or to the next one.
     """
     match = CLOCK.fullmatch(text)
     if match is None:

@@ -2,7 +2,8 @@
 
     A123456789  shape (1, 9)  NATIONAL_ID, RESIDENT_ID          04595257  shape (0, 8)  COMPANY_ID, PHONE, …
 
-The scores depend on the context word (see `findings`): none, a weak one such as 公司, or a strong one such as 統編.
+The score depends on the context word, which `context_words` finds: none, a weak one such as 公司, or a strong one such
+as 統編.
 """
 
 import re

@@ -32,13 +32,13 @@ TRAILING = ".,;:!?)]}>'\""  # punctuation after a URL that is not part of it
 
 
 def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find EMAIL, URL, IP, and SECRET (tokens with a published prefix) in a sequence of ASCII characters.
+    """Find EMAIL, URL, IP, and SECRET (tokens with a published prefix) in one ASCII stretch.
 
     Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the token prefixes that OpenAI, GitHub,
     GitLab, AWS, Google, Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
 
     view (str): The text as `fold_widths` returns it.
-    start (int), end (int): The span of the sequence.
+    start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): In no particular order; findings may overlap.
     """
     has_dot = view.find(".", start, end) >= 0
