@@ -1,4 +1,4 @@
-"""Measure the calibration of entity scores on gold and predicted documents."""
+"""Measure the calibration of entity scores: compare the scores with the shares of entities that are right."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

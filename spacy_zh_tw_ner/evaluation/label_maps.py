@@ -81,7 +81,8 @@ class LabelMap:
 def read_label_map(path: Path) -> LabelMap:
     """Read a label map: a TOML file with the tables `corpus` and, optionally, `pipeline`.
 
-    RAISES (UsageError): If the file is not valid TOML, has another table, or no labels.
+    RAISES (UsageError): If the file is not valid TOML, has a table of another name, has a value that is no label, or
+        has no labels in `corpus`.
     RAISES (OSError): If the file is missing.
     """
     tables = read_toml(path, Errors.ZT733)

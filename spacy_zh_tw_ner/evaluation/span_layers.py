@@ -1,7 +1,7 @@
 """Render text with overlapping entities as HTML: one stripe per entity below the text, the innermost on top.
 
-The text is divided at all ends of entities. Each part has the stripes of the entities that cover it, as backgrounds of
-an inline element, so they wrap with the text. The label of an entity is at its end:
+The text is divided at the start and the end of each entity. Each part is an inline element, whose background has the
+stripes of the entities that cover the part, so the stripes wrap with the text. The label of an entity is at its end:
 
     臺北市[GPE]政府[ORG]
     ───────────           layer 0

@@ -21,8 +21,8 @@ def read_key(path: Path) -> bytes:
 
     path (Path): The key file.
     RETURNS (bytes): The key.
-    RAISES (UsageError): If the file cannot be read, or the key does not have 16 to 4,096 bytes. Except on Windows, also
-        if users other than the owner and the group of the file have access to it.
+    RAISES (UsageError): If the file cannot be read, the key does not have 16 to 4,096 bytes, or, on systems other than
+        Windows, all users have access to the file.
     """
     try:
         with path.open("rb") as file:

@@ -27,7 +27,7 @@ VALUES = ("pseudonym", "generalise")  # actions whose results look like text; pl
 class Replacement(NamedTuple):
     """A replaced entity. Offsets are in code points; ends are exclusive.
 
-    start, end (int): Its span in the original text.
+    start, end (int): The span of the entity in the original text.
     masked_start, masked_end (int): The span of the new text in the masked text.
     label (str): The label of the entity.
     action (str): The action that was applied. It is "replace" if the action of the policy has no result, such as
@@ -95,7 +95,7 @@ class Masker:
         return _TextMasker(self.policy, self._key, text, entities).run()
 
     def replacer(self) -> Replacer:
-        """Return a callable that replaces entities one at a time, without the text around them.
+        """Return a callable that takes the label and the text of an entity, and returns the action and the new text.
 
         It has the policy and the key of this masker, so an entity gets the pseudonym or hash that the masker gives it.
         The placeholders of each new callable are numbered from 1.

@@ -55,7 +55,7 @@ def _place(surface: str, choices: KeyedChoices) -> str:
 
 
 def _address(surface: str, choices: KeyedChoices) -> str:
-    """Return an address in the same county, with a house number from 1001 to 1999, which few roads have."""
+    """Return an address in the county of the original, with a house number from 1001 to 1999, which few roads have."""
     where = county(surface) or ""
     return f"{where}{choices.pick(ROADS)}{1001 + choices.below(999)}號"
 
@@ -81,7 +81,7 @@ def _url(surface: str, choices: KeyedChoices) -> str:
 
 
 def _ip(surface: str, choices: KeyedChoices) -> str:
-    """Return an address of the same IP version from a range for documentation."""
+    """Return an IP address of the version of the original, from a range that is reserved for documentation."""
     if surface.count(":") > 1:
         return f"2001:db8::{choices.below(0xFFFF) + 1:x}:{choices.below(0xFFFF) + 1:x}"
     block = choices.pick(("192.0.2", "198.51.100", "203.0.113"))

@@ -119,7 +119,7 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:
-    """Return the last word for a platform before a position, or None."""
+    """Return the last of `platforms` that ends at or before a position, or None."""
     index = bisect_right(platforms, place, key=lambda platform: platform.end)
     return platforms[index - 1] if index else None
 
@@ -127,7 +127,11 @@ def _nearest(platforms: list[Platform], place: int) -> Platform | None:
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
     """Return a finding for a handle (a name with "@").
 
-    PTT has no handles, so a handle after a word for PTT gets the label SOCIAL.
+    view (str): The text as `fold_widths` returns it.
+    match (re.Match[str]): The match of HANDLE.
+    platform (Optional[Platform]): The last word for a platform before the handle, which determines the label. PTT has
+        no handles, so the label is SOCIAL after a word for PTT. If it is None, the label is LINE_ID after a word for
+        official accounts, such as 預約, and otherwise SOCIAL.
     """
     begin, stop = match.start(), match.start() + len(match[0].rstrip(".-"))
     if platform is not None:

@@ -223,7 +223,7 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
 
 def _in_words(match: "re.Match[str]") -> str:
-    """Return the matched number in a road name, at most two digits, as a Chinese numeral: 一 for the 1 of 自強1路."""
+    """Return the number that a match of ROAD_NUMBER has found as a Chinese numeral: 一 for the 1 of 自強1路."""
     tens, ones = divmod(int(match[0]), 10)
     digits = " 一二三四五六七八九"
     return f"{digits[tens] if tens > 1 else ''}{'十' if tens else ''}{digits[ones]}".replace(" ", "")

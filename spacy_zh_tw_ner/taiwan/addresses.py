@@ -161,9 +161,10 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 
 def _district_before(view: str, road: int) -> int | None:
-    """Return the start of an address: its district or county, or the postal code before that.
+    """Return the start of an address that has a district or county before its road, or else None.
 
-    None if there is no district or county before the name of the road.
+    The address begins with the postal code, if there is one; else with the county, if there is one; else with the
+    district.
 
     road (int): Position of the last character of the road name.
     """
@@ -181,7 +182,8 @@ def _district_before(view: str, road: int) -> int | None:
 def _division_start(view: str, end: int) -> int | None:
     """Return the start of the district or county that ends at a position, or None if none ends there.
 
-    If the county of the district or a postal code is before it, their start is returned.
+    If a county is before the district, the start of the county is returned. If a postal code is before the county or
+    the district, the start of the postal code is returned.
     """
     begin = _name_start(view, end, district_names(), (4, 3, 2))
     if begin is not None:

@@ -63,7 +63,7 @@ def normalize_date(text: str, reference: date | None = None) -> str | None:
 
 
 def _normalize(text: str, reference: date | None) -> str | None:
-    """Return the result of the first of RULES that understands a text; None if none does.
+    """Return the first result that is not None of the functions in RULES, or None if all results are None.
 
     text (str): A text that `clean` has returned.
     reference (Optional[date]): The day on which the text was written.
@@ -159,7 +159,10 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
 
 
 def _day(text: str | None) -> int | None:
-    """Return the number of a day in a month: None without a text, and 0 (no valid day) if it is not a number."""
+    """Return the number of a day in a month.
+
+    RETURNS (Optional[int]): None if `text` is None; 0, which is no valid day, if the text is not a number.
+    """
     return (parse_integer(text) or 0) if text else None
 
 
@@ -213,7 +216,7 @@ def _lunar_date(match: re.Match[str], year: int | None) -> str | None:
 
 
 def _month_then_day(text: str, reference: date | None) -> str | None:
-    """Convert a day of a relative month: 下個月16號."""
+    """Convert a relative month that is followed by a day, such as 下個月16號."""
     match = MONTH_THEN_DAY.fullmatch(text)
     found = parse_relative_month(match["month"], reference) if match is not None else None
     return format_date(*found, _day(match["day"])) if match is not None and found is not None else None

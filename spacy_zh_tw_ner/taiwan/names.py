@@ -126,7 +126,7 @@ def find_names(text: str) -> Iterator[Finding]:
 
 
 def _person(start: int, end: int, rule: str) -> Finding:
-    """Return a person that a rule has found, with the score of the rule."""
+    """Return a PERSON that a rule has found, with the score of the rule."""
     return Finding(start, end, "PERSON", SCORES[rule], f"person_{rule}")
 
 

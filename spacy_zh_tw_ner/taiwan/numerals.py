@@ -72,7 +72,7 @@ def normalize_percent(text: str) -> Decimal | None:
 
 
 def clean(text: str) -> str:
-    """Normalize widths (NFKC), replace banking characters, and delete white space.
+    """Normalize widths (NFKC), replace banking numerals (壹) by everyday ones (一), and delete white space.
 
     text (str): The text of an entity.
     RETURNS (str): The text that the parsers of this package expect; "" for texts longer than MAX_LENGTH.
@@ -242,7 +242,7 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _without_zeros(value: Decimal | int) -> Decimal | int:
-    """Return a whole number as int, and another one as a Decimal without zeros at its end."""
+    """Return a whole number as an int, and any other number as a Decimal without zeros at its end."""
     return int(value) if value == int(value) else Decimal(value).normalize()
 
 

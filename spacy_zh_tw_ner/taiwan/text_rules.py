@@ -79,7 +79,10 @@ def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _urls(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield URLs with a scheme or www., and then the domains without either in the text after the last such URL."""
+    """Yield the URLs that begin with a scheme or www., and the domains that begin with neither.
+
+    Domains are searched only after the last URL with a scheme or www. in the ASCII stretch.
+    """
     searched_to = start
     for match in URL.finditer(view, start, end):
         begin, stop = match.span()
