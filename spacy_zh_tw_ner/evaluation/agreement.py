@@ -135,7 +135,7 @@ def measure_agreement(annotators: Mapping[str, Sequence[Record]], shared: Sequen
     annotators (Mapping[str, Sequence[Record]]): Annotator → annotated records.
     shared (Sequence[SharedText]): The texts of these records that two or more annotators have annotated, from
         `match_texts`.
-    RETURNS (AgreementReport): The agreement, and the texts that differ.
+    RETURNS (AgreementReport): The agreement, and the texts that the annotators have annotated differently.
     """
     pairs, messages = [], []
     for first, second in combinations(annotators, 2):

@@ -46,7 +46,7 @@ class LabelMap:
     def relabel(self, predicted: Doc) -> Doc:
         """Replace the labels of a predicted document by the labels to compare, in place; return the document.
 
-        The scores of entities are kept. Entities whose label to compare is not in the corpus are removed.
+        The scores of entities are kept. Entities whose label to compare is not a value of `corpus` are removed.
         """
         scores = read_scores(predicted)
         found: dict[Entity, float | None] = {}

@@ -25,7 +25,7 @@ class Mistake(NamedTuple):
 
     @property
     def labels(self) -> set[str]:
-        """Return the labels of the gold and the predicted entity, as far as these exist: one label, or two."""
+        """Return the label of the gold entity and that of the predicted entity, or the only label if one is None."""
         return {entity.label for entity in (self.expected, self.found) if entity is not None}
 
 

@@ -35,8 +35,8 @@ class SurfaceIndex:
     """Finds surfaces in texts, in time that is linear in their length.
 
     At each position of a text, the next two characters determine the lengths of the surfaces that begin with them. For
-    each of these lengths, one substring is looked up in a set of surfaces. There are at most 63 lengths, so the time does
-    not depend on the number of surfaces.
+    each of these lengths, one substring is looked up in a set of surfaces. There are at most 63 lengths, so the time
+    does not depend on the number of surfaces.
 
     surfaces (Iterable[str]): Texts of entities. Surfaces of one character are ignored. Of surfaces with more than 64
         characters, only the first 64 characters are searched.

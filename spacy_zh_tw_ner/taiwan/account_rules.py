@@ -3,8 +3,8 @@
     加我的LINE，ID是 mumu_0817      the nearest platform before the account is LINE: LINE_ID
     粉專 @morninglight.cy           a name with "@" (a handle) needs no word such as ID
 
-Accounts are searched in ASCII stretches (sequences of ASCII characters, see `scanner`). The words are searched in a
-stretch and in the `CHARS_BEFORE` characters before it.
+Accounts are searched in ASCII stretches (sequences of ASCII characters). The words are searched in the stretch of the
+account and in the `CHARS_BEFORE` characters before this stretch.
 """
 
 import re

@@ -26,7 +26,7 @@ WEEKDAYS = {day: index for index, days in enumerate(("一", "二", "三", "四",
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the value of a whole number as it is written in dates: 113, 一百一十三, 一一三, 元 (the first year)."""
+    """Return the value of a whole number as dates write it: 113, 一百一十三, 一一三, 元 (1); None for other texts."""
     if text == "元":
         return 1
     value = parse_numeral(text, positional=len(text) > 2)

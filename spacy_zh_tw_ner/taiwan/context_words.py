@@ -183,11 +183,13 @@ def find_column_context(view: str, start: int) -> Context | None:
         姓名 | 出生年月日 | 帳號
         林美 | 58.07.11   | …          the second cell: BIRTHDAY
 
-    The header is the nearest line above, within `MAX_TABLE` characters, without digits and with a cell in this column.
+    The header is the nearest line above that has no digits and has a cell in the column of the value. Lines within
+    `MAX_TABLE` characters are searched.
 
     view (str): The text as `fold_widths` returns it.
     start (int): Position of the value.
-    RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the header cell has none; None if there is no such table.
+    RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the cell of the header has no context word; None if the value
+        is not in a table with a header.
     """
     line_start = view.rfind("\n", max(0, start - MAX_LINE), start) + 1
     if not line_start:  # without a line break, the slice below would be the text from its beginning

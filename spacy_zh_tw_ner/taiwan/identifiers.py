@@ -1,7 +1,7 @@
 """Validators of numbers that are issued in Taiwan, by form and check digit.
 
-All of them take a text of any length and accept full or half width, upper or lower case, and spaces, dashes or line
-breaks between the characters. A number that passes is well formed; it may not have been issued.
+All validators take a text of any length and accept full or half width, upper or lower case, and spaces, dashes or line
+breaks between the characters. A number that a validator accepts is well formed, but was perhaps never issued.
 """
 
 import re

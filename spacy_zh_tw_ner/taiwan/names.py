@@ -1,8 +1,8 @@
 """Find names of persons and organizations in forms, tables and chats, and before titles, for masking.
 
 A recognizer reads names in sentences, but forms and chats have few sentences: 承辦人　屈副理, or 08:15　倪爸　我到了.
-These rules use the words, columns and punctuation around a name. They also take some other words for names, because a
-name that is missed leaks.
+These rules use the words, columns and punctuation around a name. They prefer recall to precision, because a name
+that is missed is not masked.
 """
 
 import re

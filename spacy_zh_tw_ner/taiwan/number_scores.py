@@ -156,7 +156,7 @@ def _score_in_context(rule: NumberRule, number: Number, context: Context) -> flo
 
 
 def _score_plate(view: str, begin: int, stop: int) -> float:
-    """Return the score of a plate without a context word, by its form and by words for vehicles around it."""
+    """Return the score of a license plate that has no context word, by its form and by words for vehicles around it."""
     is_near_vehicle = VEHICLE.search(view, max(0, begin - CHARS_NEAR), stop + CHARS_NEAR) is not None
     if SPACED_PLATE.fullmatch(view, begin, stop) and is_near_vehicle:
         return 0.9  # `_doubt_from_form` lowers it to 0.54

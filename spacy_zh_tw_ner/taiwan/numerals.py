@@ -247,7 +247,7 @@ def _without_zeros(value: Decimal | int) -> Decimal | int:
 
 
 def _ratio(text: str) -> Decimal | None:
-    """Return a percentage without a sign as a ratio, or None."""
+    """Return a percentage without a minus sign as a ratio, or None for other texts."""
     if text in {"百分之百", "百分百"}:
         return Decimal(1)
     if match := PER_CENT.fullmatch(text):
