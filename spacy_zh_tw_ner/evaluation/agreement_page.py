@@ -88,7 +88,7 @@ def _table(report: AgreementReport) -> str:
 
 
 def _article(one: SharedText, hues: Mapping[str, int]) -> str:
-    """Render a text once for each of its annotators, with the entities of this annotator. `hues`: label → degrees."""
+    """Render a text once for each of its annotators, with the entities of this annotator (hues: label → degrees)."""
     readings = list(one.readings.values())
     agreed = readings[0].intersection(*readings[1:])
     columns = []

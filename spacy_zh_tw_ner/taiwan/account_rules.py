@@ -1,7 +1,7 @@
 """Rules for account names on LINE, PTT and social media, by the words around them.
 
-    加我的LINE，ID是 mumu_0817      the nearest platform before the account is LINE: LINE_ID
-    粉專 @morninglight.cy           a name with "@" (a handle) needs no word such as ID
+    加我的LINE，ID是 mumu_0817      LINE_ID, because LINE is the nearest platform before the account
+    粉專 @morninglight.cy           SOCIAL; a name with "@" (a handle) needs no word such as ID
 
 Accounts are searched in ASCII stretches (sequences of ASCII characters). The words are searched in the stretch of the
 account and in the `CHARS_BEFORE` characters before this stretch.

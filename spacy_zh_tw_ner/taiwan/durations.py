@@ -58,7 +58,7 @@ def normalize_duration(text: str) -> str | None:
 
 
 def _may_be_an_era(number: str) -> bool:
-    """Return whether N年 may be a year of an era or of the western calendar, and not only a duration (number: N)."""
+    """Return whether a number before 年 may also name a year of an era or of the western calendar (38年, 2024年)."""
     value = parse_numeral(number)
     if number.isascii():
         return not isinstance(value, int) or value > LONGEST_IN_DIGITS

@@ -81,7 +81,7 @@ def is_company_id(text: str) -> bool:
 
     Eight digits are multiplied by 1, 2, 1, 2, 1, 2, 4, 1, and the digits of the products are summed. The sum must be
     divisible by 5 (before 2023-04-01: by 10; these numbers remain valid). A 7 in the seventh place has the product 28,
-    whose digits sum to 10: it may count as 1 or as 0.
+    whose digits sum to 10. This 10 may be replaced by 1 or by 0 in the sum.
     Source: 財政部財政資訊中心 "營利事業統一編號檢查碼邏輯修正說明" (Ministry of Finance).
     """
     number = compact(text)

@@ -76,8 +76,8 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
 def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
     """Find the span of a number with its prefix and suffix.
 
-    The span of a telephone number includes a "+" or "(" before it and its extension, that of a bank account the "("
-    before its bank code, and that of a military number its 玄字第 and 號.
+    The span of a telephone number includes a "+" or "(" before the number, and its extension. The span of a bank account
+    includes a "(" before its bank code. The span of a military number includes 玄字第 and 號.
 
     rule (NumberRule): The rule that has found the number to be valid.
     number (Number): The number.
@@ -100,7 +100,7 @@ def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
 
 
 def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
-    """Return whether the text around a number, or how it is written, excludes that a rule finds it.
+    """Return whether the text around a number, or its separators, show that the number is not of the kind of a rule.
 
     A number is excluded in these cases: it is part of a path, of a document number or of a measure; its second line
     begins like a list item or a date; or it lacks a sign that the rule requires, such as 玄字第 before a military

@@ -58,7 +58,7 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield an e-mail address around each "@": up to 64 characters before it, and a domain with a dot after it."""
+    """Yield e-mail addresses: up to 64 characters before an "@", and a domain with a dot after the "@"."""
     place, begin_at = view.find("@", start, end), start
     while place >= 0:
         begin = place
