@@ -76,8 +76,8 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
 def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
     """Find the span of a number with its prefix and suffix.
 
-    The span of a telephone number includes a "+" or "(" before the number, and its extension. The span of a bank account
-    includes a "(" before its bank code. The span of a military number includes 玄字第 and 號.
+    The span of a telephone number includes a "+" or "(" before the number, and its extension. The span of a bank
+    account includes a "(" before its bank code. The span of a military number includes 玄字第 and 號.
 
     rule (NumberRule): The rule that has found the number to be valid.
     number (Number): The number.
