@@ -67,7 +67,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
     supported_entities (Optional[list[str]]): Entity types to report, by the names that Presidio uses, such as
         "PHONE_NUMBER"; default: all.
     name (str): Name of this recognizer; Presidio writes it into the metadata of each result.
-    supported_language (str): Language that it is registered for; the rules read texts of any language.
+    supported_language (str): Language for which Presidio registers the recognizer. The rules accept any text.
     pipeline (Language | str | None): A spaCy pipeline, or its folder or package. Its entities, such as persons, are
         reported in addition to those of the rules. If the pipeline has no component `zh_tw_pii`, one is created and
         called after the pipeline. This component decides between overlapping entities of the pipeline and the rules.
@@ -156,7 +156,7 @@ def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language
 
 
 def _labels_of(nlp: "Language | None") -> tuple[str, ...]:
-    """Return the labels of the entities that a pipeline sets."""
+    """Return the labels of the entities that a pipeline sets; empty without a pipeline."""
     if nlp is None:
         return ()
     from .recognizers.spacy_recognizer import SpacyRecognizer
@@ -234,5 +234,5 @@ def _masker(policy: MaskingPolicy | None, key: bytes | None) -> Masker:
 
 
 def _label_of(name: str) -> str:
-    """Return the label of a masking policy for an entity name of Presidio."""
+    """Convert an entity type of Presidio, such as PHONE_NUMBER, to the label of this package, such as PHONE."""
     return _LABELS.get(name, name)

@@ -51,8 +51,8 @@ def export(
 ) -> int:
     """Write the annotations of a corpus, or the predictions of a pipeline, in the format of an annotation tool.
 
-    For Label Studio, a labelling configuration with the labels of the corpus and the pipeline is written, too; see
-    `config_path`.
+    For Label Studio, a labelling configuration with the labels of the corpus and the pipeline is also written, to
+    `config_path(target)`.
 
     source (Path): A file that `convert` can read; with a pipeline also plain text, one text per line.
     target (Path): The output file; for brat a folder.
@@ -66,7 +66,8 @@ def export(
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (int): Number of records written.
-    RAISES (CorpusError): If the source cannot be read, or the format cannot hold a record. Nothing is written then.
+    RAISES (CorpusError): If `order` is not possible, the source cannot be read, or the format cannot hold a record. No
+        file is written in these cases.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
@@ -111,6 +112,10 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
 
 
 def _raise_first_reject(tally: Tally, *, records_only: bool = False) -> None:
+    """Raise a CorpusError for the first rejected annotation or record. Rejects that raise no error are removed.
+
+    records_only (bool): Whether only rejected records raise an error, and not rejected annotations.
+    """
     for reject in tally.rejects:
         if "label" not in reject:
             problem, seen = reject["reason"], reject["text"]
@@ -150,8 +155,8 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
     nlp (Language): The pipeline. If its entities have no `_.score`, the proposals have no scores.
     records (Iterable[Record]): Records whose texts are annotated.
     spans_key (str): Key of the predictions in `doc.spans`; empty for `doc.ents`.
-    RAISES (CorpusError): If the pipeline does not write `doc.spans[spans_key]`.
     YIELDS (Proposal): New records in the same order, with white space trimmed from the edges of entities.
+    RAISES (CorpusError): If the pipeline does not write `doc.spans[spans_key]`.
     """
     for doc, record in nlp.pipe(((record.text, record) for record in records), as_tuples=True):
         found: list[Entity] = []
@@ -168,11 +173,11 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
 
 
 def why_not(record: Record, format: str) -> str:
-    """Return the reason why a format cannot hold a record, or an empty string if it can.
+    """Return why a format cannot hold a record.
 
     record (Record): A record with valid entities.
     format (str): One of `WRITERS`.
-    RETURNS (str): A noun phrase for the error message, such as "a line break".
+    RETURNS (str): A noun phrase for the error message, such as "a line break"; empty if the format can hold the record.
     """
     text, reasons = record.text, []
     if format in ("bio", "bioes", "hf", "brat") and any(SPACE.search(entity.label) for entity in record.entities):
@@ -268,6 +273,7 @@ def write_corpus(
 
 
 def _lines(records: Iterator[tuple[int, Record, list[float]]], format: str, model: str | None) -> Iterator[str]:
+    """Yield the parts of the output file, in order. Each record of `records` is preceded by its number, from 1."""
     doc_id = ""
     for number, record, scores in records:
         if format == "label-studio":

@@ -1,4 +1,4 @@
-"""Order the records of an export: those of which a pipeline is least certain first, or by a ranking of their texts."""
+"""Sort the records of an export, which are stored in a temporary file until their order is known."""
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,19 +19,19 @@ class Proposal(NamedTuple):
 
 
 class Ranking(Protocol):
-    """An order of texts that is known when all texts have been added."""
+    """Protocol of objects that determine an order of texts. All texts must be added before the order is computed."""
 
     def add(self, texts: Sequence[str]) -> None:
-        """Add the next texts."""
+        """Add texts, in the order of the source."""
         ...
 
     def order(self) -> list[int]:
-        """Return the indices of all texts in their order."""
+        """Return the indices of all added texts, in the order in which they are to be exported."""
         ...
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Sort records by the lowest score of their entities, ascending. Records without scores come last."""
+    """Yield records sorted by the lowest score of their entities, ascending. Records without scores come last."""
     lowest: list[float] = []
 
     def add(chunk: list[Proposal]) -> None:
@@ -41,14 +41,19 @@ def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
 
 
 def ranked(proposals: Iterable[Proposal], ranking: Ranking) -> Iterator[Proposal]:
-    """Sort records by a ranking of their texts."""
+    """Yield records in the order in which `ranking` puts their texts."""
     return _spooled(proposals, lambda chunk: ranking.add([proposal.record.text for proposal in chunk]), ranking.order)
 
 
 def _spooled(
     proposals: Iterable[Proposal], add: Callable[[list[Proposal]], object], order: Callable[[], list[int]]
 ) -> Iterator[Proposal]:
-    """Yield records in an order that is known after all have been added; they are in a temporary file meanwhile."""
+    """Store all records in a temporary file, and then yield them in the order that `order` returns.
+
+    proposals (Iterable[Proposal]): The records.
+    add (Callable[[list[Proposal]], object]): Called with each chunk of records.
+    order (Callable[[], list[int]]): Called after the last chunk; returns the indices of the records to yield.
+    """
     remaining = iter(proposals)
     with TemporaryFile() as file:
         places: list[int] = []

@@ -159,27 +159,7 @@ class ComponentErrors:
 class ComponentWarnings:
     """Messages of `Warnings` about components, scores and gold annotations."""
 
-    # Scores and gold annotations
-    ZT901 = (
-        "Another package has registered `Span._.score`, so this package cannot use this name. Read the scores of "
-        "entities from doc.spans[{key!r}].attrs['scores'] instead."
-    )
-    ZT902 = (
-        "{n} gold entities cannot be converted to tags, because they do not begin and end at token boundaries (first "
-        "in the text {text!r}). Training treats their tokens as not annotated. Correct the offsets of these entities."
-    )
-    ZT903 = (
-        "{n} gold entities of this batch begin or end with white space (first: {text!r}). Training ignores the white "
-        "space, but in evaluations these entities are never found. Trim them in the corpus: "
-        "`python -m spacy zh-tw-ner convert` does so."
-    )
-    ZT904 = (
-        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. Training ignores these "
-        "entities, and evaluations count them as missed. If a label is new, add it before training: "
-        'nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
-        "[initialize.after_init]. If '{name}' has the label under another name, rename it in the corpus."
-    )
-
+    # Overlapping entities
     ZT801 = (
         "{n} gold spans of this batch overlap a longer span of the same group of '{name}' (first: {text!r}). One group "
         "cannot have both, so training ignores the shorter ones. Correct the annotation, or give labels that may "
@@ -206,6 +186,27 @@ class ComponentWarnings:
     ZT864 = (
         "Another package has registered the extension attribute `Doc._.reference_date`. zh_tw_normalizer uses its "
         "value as the date of each document: check that it is a date, or remove that package."
+    )
+
+    # Scores and gold annotations
+    ZT901 = (
+        "Another package has registered `Span._.score`, so this package cannot use this name. Read the scores of "
+        "entities from doc.spans[{key!r}].attrs['scores'] instead."
+    )
+    ZT902 = (
+        "{n} gold entities cannot be converted to tags, because they do not begin and end at token boundaries (first "
+        "in the text {text!r}). Training treats their tokens as not annotated. Correct the offsets of these entities."
+    )
+    ZT903 = (
+        "{n} gold entities of this batch begin or end with white space (first: {text!r}). Training ignores the white "
+        "space, but in evaluations these entities are never found. Trim them in the corpus: "
+        "`python -m spacy zh-tw-ner convert` does so."
+    )
+    ZT904 = (
+        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. Training ignores these "
+        "entities, and evaluations count them as missed. If a label is new, add it before training: "
+        'nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
+        "[initialize.after_init]. If '{name}' has the label under another name, rename it in the corpus."
     )
 
     # Use of components

@@ -3,8 +3,9 @@
 For two annotators, F is the same whichever of them is taken as gold. For several, the F of all pairs are averaged
 (Hripcsak and Rothschild 2005, "Agreement, the F-Measure, and Reliability in Information Retrieval"). Cohen's kappa is
 not used: it needs the number of spans that both annotators have left unannotated, and any span of a text may be an
-entity, so this number is not defined. The larger it is taken, the closer kappa comes to F, as the same paper shows.
-Kappa over tokens is defined, but most tokens are O for everybody, which makes it high whatever the entities are.
+entity, so this number is not defined. The larger this number is assumed to be, the closer kappa comes to F, as the same
+paper shows. Kappa over tokens is defined, but it is high whatever the entities are, because most tokens are O for all
+annotators.
 """
 
 from collections import Counter
@@ -36,14 +37,14 @@ DIFFERENCES = {
 
 @dataclass(frozen=True)
 class PairAgreement:
-    """Agreement of two annotators on their common texts.
+    """Agreement of two annotators on the texts that both have annotated.
 
-    first, second (str): The annotators.
-    texts (int): Number of common texts.
-    scores (Summary): F with 95 % intervals over texts: of all entities, and by label. The first annotator is taken as
-        gold, so precision and recall are not symmetric.
-    boundaries (float): F of the boundaries alone, whatever the labels, in percent.
-    differences (dict[str, int]): Kind of difference → number.
+    first, second (str): Names of the annotators.
+    texts (int): Number of texts that both have annotated.
+    scores (Summary): F of exact entities, over all entities and by label, with 95 % intervals. Precision and recall are
+        those of the second annotator, if the entities of the first are taken as gold.
+    boundaries (float): F of entities with equal boundaries and any labels, in percent.
+    differences (dict[str, int]): Kind of difference, one of `mistakes.KINDS` → number of differences.
     """
 
     first: str
@@ -80,8 +81,9 @@ class AgreementReport:
     """Agreement of all pairs of annotators.
 
     annotators (dict[str, Counter[str]]): Annotator → label → number of entities in the shared texts.
-    pairs (list[PairAgreement]): The pairs with common texts, at least one of which has an entity.
-    differing (list[SharedText]): Texts with different readings, those with the most differences first.
+    pairs (list[PairAgreement]): All pairs that have annotated an entity in the texts they share. Other pairs have no F.
+    differing (list[SharedText]): Texts in which the annotators have annotated different entities, those with the most
+        differences first.
     shared (int): Number of texts with two or more annotators.
     messages (list[str]): Warnings about pairs and labels.
     """
@@ -98,7 +100,7 @@ class AgreementReport:
         return float(np.mean([pair.f for pair in self.pairs])) if self.pairs else None
 
     def means_by_label(self) -> dict[str, float]:
-        """Return label → mean F over the pairs in which it occurs, in percent."""
+        """Return label → mean F in percent, over the pairs of annotators that have used the label."""
         found: dict[str, list[float]] = {}
         for pair in self.pairs:
             for label, scores in pair.scores.groups.items():
@@ -130,9 +132,10 @@ class AgreementReport:
 def measure_agreement(annotators: Mapping[str, Sequence[Record]], shared: Sequence[SharedText]) -> AgreementReport:
     """Measure the agreement of all pairs of annotators.
 
-    annotators (Mapping[str, Sequence[Record]]): Annotator → records.
-    shared (Sequence[SharedText]): Texts with two or more annotators, see `match_texts`.
-    RETURNS (AgreementReport): The agreement, and the texts that differ.
+    annotators (Mapping[str, Sequence[Record]]): Annotator → annotated records.
+    shared (Sequence[SharedText]): The texts of these records that two or more annotators have annotated, from
+        `match_texts`.
+    RETURNS (AgreementReport): The agreement, and the texts that the annotators have annotated differently.
     """
     pairs, messages = [], []
     for first, second in combinations(annotators, 2):
@@ -157,14 +160,19 @@ def measure_agreement(annotators: Mapping[str, Sequence[Record]], shared: Sequen
 
 
 def n_differences(shared: SharedText) -> int:
-    """Count the entities that not all annotators of a text agree on."""
+    """Return the number of entities that some, but not all, annotators of a text have annotated."""
     readings = list(shared.readings.values())
     everywhere: frozenset[Entity] = readings[0].intersection(*readings[1:])
     return len(readings[0].union(*readings[1:]) - everywhere)
 
 
 def _compare(first: str, second: str, documents: Sequence[ComparedDoc]) -> PairAgreement:
-    """Compute the agreement of two annotators on their common texts, in which the first is taken as gold."""
+    """Compute the agreement of two annotators on their common texts.
+
+    first, second (str): Names of the annotators.
+    documents (Sequence[ComparedDoc]): The texts. The entities of the first annotator are the gold entities, and those
+        of the second annotator the predicted entities.
+    """
     boundaries = summarize(count_boundaries(documents), resamples=1).micro.f.value
     differences = {DIFFERENCES[kind]: n for kind, n in count_mistakes(documents).items()}
     scores = summarize(count_entities(documents))

@@ -31,9 +31,10 @@ mark.differs { outline: 2px dashed var(--bad); }
 
 
 def render_agreement(report: AgreementReport) -> str:
-    """Render the texts that differ as an HTML page, with the readings of all annotators side by side.
+    """Render texts that annotators have annotated differently as an HTML page, with all annotations side by side.
 
-    Entities that not all annotators of a text agree on are outlined. All text is escaped, labels and names included.
+    Entities that some, but not all, annotators of a text have annotated are outlined. All text is escaped, labels and
+    names included.
 
     report (AgreementReport): The agreement.
     RETURNS (str): The page as HTML.
@@ -59,7 +60,7 @@ def split_reading(text: str, entities: Iterable[Entity]) -> Iterator[tuple[str, 
 
     text (str): The text.
     entities (Iterable[Entity]): Entities that do not overlap.
-    YIELDS (tuple[str, Optional[Entity]]): A part of the text, and its entity; None between entities.
+    YIELDS (tuple[str, Optional[Entity]]): A part of the text, and the entity that it is; None if it is no entity.
     """
     position = 0
     for entity in sorted(entities):
@@ -87,7 +88,7 @@ def _table(report: AgreementReport) -> str:
 
 
 def _article(one: SharedText, hues: Mapping[str, int]) -> str:
-    """Render a text once for each of its annotators."""
+    """Render a text once for each of its annotators, with the entities of this annotator (hues: label → degrees)."""
     readings = list(one.readings.values())
     agreed = readings[0].intersection(*readings[1:])
     columns = []

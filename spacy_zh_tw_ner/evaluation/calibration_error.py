@@ -1,4 +1,4 @@
-"""Measure the calibration of entity scores on gold and predicted documents."""
+"""Measure the calibration of entity scores: compare the scores with the shares of entities that are right."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,9 +15,9 @@ N_BINS = 10  # bins with equal numbers of entities; Naeini et al. (2015), who pr
 class Confidence(NamedTuple):
     """Calibration of entity scores.
 
-    reliability: confidence and accuracy by bin.
-    by_chance: mean calibration error in random simulations in which an entity with score p is right with probability p.
-    chance, see `crf.chance_error`.
+    reliability: mean score (confidence) and share of right entities (accuracy) by bin.
+    by_chance: the calibration error that perfectly calibrated scores have by chance. It is the mean over simulations
+        in which an entity with score p is right with probability p.
     """
 
     reliability: Reliability
@@ -25,7 +25,7 @@ class Confidence(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Return the expected calibration error."""
+        """Return the expected calibration error: the mean of |confidence − accuracy| over entities, from 0 to 1."""
         return self.reliability.expected_calibration_error
 
     @property

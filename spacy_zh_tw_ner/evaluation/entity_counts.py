@@ -35,9 +35,9 @@ def count_entities(
 ) -> EntityCounts:
     """Count exact entities: a predicted entity is right if a gold entity has the same boundaries and label.
 
-    A predicted entity is counted in the group that `group` returns for it, and a gold entity likewise. They may be in
-    different groups. So precision is the share of the predicted entities of a group that are right, and recall is the
-    share of the gold entities of a group that were found.
+    Each gold entity and each predicted entity is counted in the group that `group` returns for it. So precision is the
+    share of the predicted entities of a group that are right, and recall is the share of the gold entities of a group
+    that were found.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
     group (Callable): Takes an entity and its text, returns the name of its group; by default the label.
@@ -123,7 +123,7 @@ def by_surface(known: frozenset[str]) -> GroupT:
 
 
 def _tabulate(rows: Sequence[tuple[list[str], list[str], list[str]]]) -> EntityCounts:
-    """Count how often each group name occurs.
+    """Count the right, wrong and missed entities of each document by group.
 
     rows (Sequence[tuple[list[str], list[str], list[str]]]): For each document, the group names of its right, wrong and
         missed entities.

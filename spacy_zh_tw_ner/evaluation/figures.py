@@ -93,9 +93,10 @@ def draw_confusion(found: Confusion) -> str:
 def draw_reliability(panels: Mapping[str, Reliability]) -> str:
     """Draw reliability diagrams (DeGroot and Fienberg 1983) side by side.
 
-    Each bin is a point: x is the mean score of its entities, y the share of correct ones. The dashed line is perfect
-    calibration, and a red line connects each point with it. Below the diagram, the range of scores of each bin is
-    drawn; all bins hold the same number of entities.
+    Each bin is a point: x is the mean score of the bin's entities, and y is the share of right entities. The dashed
+    diagonal is perfect calibration. A red line connects each point with the diagonal. Below the diagram, the range of
+    scores of each bin is drawn. The numbers of entities in two bins
+    differ by at most 1.
 
     panels (Mapping[str, Reliability]): Title of each diagram → its data.
     RETURNS (str): The drawing as SVG.
@@ -122,18 +123,21 @@ def picture_format(path: Path) -> str:
 
 
 def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
-    """Check that a picture can be written to a path: the format is supported, and no other kind of file is replaced.
+    """Check that a picture can be written to a path.
+
+    The suffix must be that of a supported format. A file that exists must be empty or a picture of this format, so that
+    no other file is replaced.
 
     path (Path): Path of the picture.
     inputs (Iterable[Path]): Files and folders that the command reads, which the picture must not replace.
-    RAISES (ZhTwNerError): If the suffix is not that of a supported format, resvg-py is needed and not installed, or the
-        path may not be written (see `require_report`).
+    RAISES (ZhTwNerError): If the suffix or the existing file is of another kind, the path is one of `inputs`, or
+        resvg-py is needed and not installed.
     """
     require_report(path, picture_format(path).removeprefix(".").upper(), inputs=inputs)
 
 
 def picture_bytes(svg: str, path: Path) -> bytes:
-    """Convert an SVG drawing to the format that the suffix of a path names; return the bytes of the file."""
+    """Convert an SVG drawing to SVG or PNG, according to the suffix of a path, and return the bytes of the file."""
     if picture_format(path) == ".svg":
         return svg.encode()
     import resvg_py

@@ -50,6 +50,7 @@ def folder_size(folder: Path) -> int:
 
 
 def _measure(pipeline: str, corpus: Path) -> Footprint:
+    """Measure a pipeline in the current process, as `measure_footprint` does in a new one."""
     import torch
 
     torch.set_num_threads(1)

@@ -36,8 +36,8 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str, spans_key: str 
 
     pairs (Sequence[tuple[Doc, Doc]]): Gold and predicted documents.
     title (str): Title of the page.
-    spans_key (str): Key of the entities in `doc.spans`, which are shown in layers, see `span_layers`; empty for
-        `doc.ents`.
+    spans_key (str): Key of the entities in `doc.spans`, which may overlap and are shown as stripes below the text;
+        empty for `doc.ents`.
     RETURNS (str): The page as HTML.
     """
     labels = sorted({ent.label_ for pair in pairs for doc in pair for ent in gold_spans(doc, spans_key)})
@@ -67,7 +67,13 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str, spans_key: str 
 
 
 def fill_template(template: str, values: Mapping[str, str]) -> str:
-    """Replace the placeholders of a page, such as {{title}}; {{style}} is the style sheet that all pages share."""
+    """Replace the placeholders of a page template, such as {{title}}, by values.
+
+    template (str): The HTML with placeholders.
+    values (Mapping[str, str]): Name of a placeholder → HTML that replaces it. {{style}} is replaced by the style sheet
+        that all pages share, followed by the CSS rules in `values["rules"]`, if present.
+    RETURNS (str): The page as HTML.
+    """
     style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     filled = {**values, "style": style + values.get("rules", "")}
     # A single pass, so that inserted text that looks like a placeholder is not replaced.
@@ -75,7 +81,7 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
 
 
 def label_hues(labels: Iterable[str]) -> dict[str, int]:
-    """Return label → hue in degrees."""
+    """Assign a hue to each label. Return label → hue in degrees."""
     return {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
 
 
@@ -91,7 +97,10 @@ def _interval(scores: Scores) -> str:
 
 
 def _matrix(found: Confusion) -> str:
-    """Render the confusion matrix: one row per gold label, a last row for spurious, a last column for missed ones."""
+    """Render the confusion matrix: one row per gold label, and one column per predicted label.
+
+    An additional last row has the spurious entities, and an additional last column the missed entities.
+    """
     columns = (*map(escape, found.labels), "遺漏 missed")
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = [f"<thead><tr><th>標準 gold ＼ 預測 predicted</th>{heads}</tr></thead><tbody>"]
@@ -162,11 +171,12 @@ def mark_entities(
 
 
 def filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
-    """Render the filters: a radio button per kind of mistake, with a count, and a list of labels.
+    """Render the filters as HTML: a radio button per kind of mistake, with a count, and a list of labels.
 
     labels (Sequence[str]): All labels, sorted.
-    counts (Mapping[str, int]): Number of mistakes of each kind.
-    n (int), n_wrong (int): Number of sentences, and of sentences with a mistake.
+    counts (Mapping[str, int]): Kind of mistake → number of mistakes.
+    n (int): Number of sentences.
+    n_wrong (int): Number of sentences with a mistake.
     """
     choices = {"all": f"全部 all {n}", "errors": f"錯誤 errors {n_wrong}"}
     choices |= {kind: f"{name} {counts[kind]}" for kind, name in KIND_NAMES.items()}
@@ -182,7 +192,10 @@ def filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_
 
 
 def filter_rules(n_labels: int) -> str:
-    """Return CSS rules that hide the sentences that the filters exclude."""
+    """Return CSS rules that hide the sentences that the selected kind of mistake and the selected label exclude.
+
+    n_labels (int): Number of labels. The rules use the CSS classes that `filter_classes` returns.
+    """
     rules = [f"body:has(#{kind}:checked) article:not(.{kind})" for kind in ("errors", *KINDS)]
     for i in range(n_labels):
         chosen = f'body:has(#label > [value="{i}"]:checked)'
@@ -192,25 +205,25 @@ def filter_rules(n_labels: int) -> str:
 
 
 class HasKind(Protocol):
-    """A mistake of a pipeline, or a suspicious annotation."""
+    """Protocol of objects that the filters of a page select: mistakes of a pipeline, and suspicious annotations."""
 
     @property
     def kind(self) -> str:
-        """One of KINDS."""
+        """The kind of the mistake or annotation, one of `mistakes.KINDS`."""
 
     @property
     def labels(self) -> set[str]:
-        """Labels that the filters select."""
+        """The labels of its entities. If a user selects one of them, the sentence is shown."""
 
 
 def filter_classes(mistakes: Iterable[HasKind], present: Iterable[str], places: Mapping[str, int]) -> str:
-    """Return the CSS classes of a sentence, which the rules of the filters select.
+    """Return the CSS classes of a sentence, which the rules of `filter_rules` use.
 
     A sentence without mistakes has the class "right". Any other sentence has the class "errors", and one class for each
     kind of its mistakes. If a mistake involves the label with index i, the classes "errors-i" and "<kind>-i" are added.
     For each label of an entity in the sentence, "all-i" is added.
 
-    mistakes (Iterable[Mistake]): The mistakes of the sentence.
+    mistakes (Iterable[HasKind]): The mistakes of the sentence.
     present (Iterable[str]): The labels of its gold and predicted entities.
     places (Mapping[str, int]): Label → its index i.
     """

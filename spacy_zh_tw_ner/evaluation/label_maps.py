@@ -46,7 +46,7 @@ class LabelMap:
     def relabel(self, predicted: Doc) -> Doc:
         """Replace the labels of a predicted document by the labels to compare, in place; return the document.
 
-        The scores of entities are kept. Entities whose label to compare is not in the corpus are removed.
+        The scores of entities are kept. Entities whose label to compare is not a value of `corpus` are removed.
         """
         scores = read_scores(predicted)
         found: dict[Entity, float | None] = {}
@@ -61,10 +61,11 @@ class LabelMap:
         return predicted
 
     def report(self, labels: Iterable[str]) -> list[str]:
-        """Describe the labels to compare that only the pipeline has, and those that only the corpus has.
+        """Describe the labels that cannot be compared because only the pipeline, or only the corpus, has them.
 
         labels (Iterable[str]): All labels of the pipeline.
-        RETURNS (list[str]): At most two sentences, one for each list that is not empty.
+        RETURNS (list[str]): At most two sentences: one names the labels of the pipeline without a label to compare in
+            the corpus, and one the labels to compare that the pipeline does not have.
         """
         found = sorted(labels)
         others = [label for label in found if self.of_prediction(label) is None]
@@ -80,7 +81,8 @@ class LabelMap:
 def read_label_map(path: Path) -> LabelMap:
     """Read a label map: a TOML file with the tables `corpus` and, optionally, `pipeline`.
 
-    RAISES (UsageError): If the file is not valid TOML, has another table, or no labels.
+    RAISES (UsageError): If the file is not valid TOML, has a table of another name, has a value that is no label, or
+        has no labels in `corpus`.
     RAISES (OSError): If the file is missing.
     """
     tables = read_toml(path, Errors.ZT733)
@@ -100,7 +102,8 @@ def read_mapped_golds(
 
     nlp (Language): The pipeline whose vocabulary the documents get.
     corpus (Path): The file.
-    label_map (LabelMap): Converts the labels. The characters of entities with other labels become unannotated text.
+    label_map (LabelMap): The map that converts the labels. The characters of entities whose label is not a key of its
+        `corpus` become unannotated text.
     notify (Callable[[str], object]): Called with messages: the labels that are not in the map, and the number of
         rejected annotations.
     RETURNS (list[Doc]): One document for each text that is not empty.
@@ -126,6 +129,10 @@ def read_mapped_golds(
 
 
 def _gold(tokenize: CharTokenizer, record: Record, label_map: LabelMap, unknown: Counter[str]) -> Doc:
+    """Convert a record to a gold document with the labels to compare.
+
+    Entities whose label is not in the map become unannotated text, and are counted by label in `unknown`.
+    """
     doc = tokenize(record.text)
     ents: list[Span] = []
     missing: list[Span] = []

@@ -25,7 +25,7 @@ class Mistake(NamedTuple):
 
     @property
     def labels(self) -> set[str]:
-        """Return the labels of the gold and the predicted entity, as far as these exist: one label, or two."""
+        """Return the label of the gold entity and that of the predicted entity, or the only label if one is None."""
         return {entity.label for entity in (self.expected, self.found) if entity is not None}
 
 
@@ -64,14 +64,15 @@ def overlapping(
 ) -> list[tuple[Entity, Entity]]:
     """Pair gold and predicted entities that share a character, one to one, and as many as possible.
 
-    One pass over both sides is enough because entities of one side do not overlap: of two entities that cannot be
-    paired, the one that ends first overlaps no later entity. Equal labels are paired label by label, because entities
-    of `doc.spans` may overlap if their labels differ. Of those, pairs of different labels may be missed.
+    Both sides are sorted and paired in one pass. This finds all pairs if no two gold entities overlap and no two
+    predicted entities overlap: of two entities that cannot be paired, the one that ends first overlaps no later entity.
+    Entities of `doc.spans` with different labels may overlap. So for `same_label=True`, each label has its own pass.
+    For `same_label=False`, some pairs of overlapping entities of `doc.spans` may be missed.
 
     expected (Iterable[Entity]): Gold entities.
     found (Iterable[Entity]): Predicted entities.
     same_label (bool): True if the labels of a pair must be equal, False if they must differ.
-    RETURNS (list[tuple[Entity, Entity]]): Pairs of a gold and a predicted entity, in order.
+    RETURNS (list[tuple[Entity, Entity]]): Pairs of a gold and a predicted entity, in the order of the text.
     """
     left, right = sorted(expected), sorted(found)
     if same_label:
@@ -84,7 +85,12 @@ def overlapping(
 def _overlapping(
     left: Sequence[Entity], right: Sequence[Entity], *, same_label: bool = True
 ) -> list[tuple[Entity, Entity]]:
-    """Pair two sorted lists of entities, see `overlapping`."""
+    """Pair the entities of two sorted lists that overlap, one to one, in one pass.
+
+    left (Sequence[Entity]), right (Sequence[Entity]): The lists.
+    same_label (bool): True if the labels of a pair must be equal, False if they must differ.
+    RETURNS (list[tuple[Entity, Entity]]): Pairs of an entity of `left` and one of `right`, in order.
+    """
     pairs: list[tuple[Entity, Entity]] = []
     i = j = 0
     while i < len(left) and j < len(right):
@@ -114,7 +120,7 @@ class Confusion(NamedTuple):
     inexact: npt.NDArray[np.int64]
 
     def to_json(self) -> dict[str, object]:
-        """Return the labels and both matrices as lists. Last rows are spurious entities, last columns missed ones."""
+        """Return an object for `json.dumps`: the labels, and both matrices as lists of rows."""
         return {"labels": list(self.labels), "exact": self.exact.tolist(), "inexact": self.inexact.tolist()}
 
     def row_shares(self) -> npt.NDArray[np.float64]:

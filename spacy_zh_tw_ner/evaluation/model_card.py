@@ -39,7 +39,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     """Read and check a file of scores that `evaluate --output` has written.
 
     path (Path): The JSON file.
-    RETURNS (dict[str, Any]): Its content, see `EvaluationReport.to_json`.
+    RETURNS (dict[str, Any]): The content of the file, which is the result of `EvaluationReport.to_json`.
     RAISES (CorpusError): If the file is missing, or was not written by `evaluate`.
     """
     content = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_METRICS else b""
@@ -121,7 +121,7 @@ def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Ma
 
 
 def described_meta(meta: Mapping[str, Any], details: CardDetails) -> dict[str, Any]:
-    """Return the meta data of a pipeline, extended by description, licence and corpus for `spacy package`."""
+    """Return a copy of `meta` with description, licence and training corpus, in the keys that `spacy package` reads."""
     sources = [{"name": details.corpus, "license": details.corpus_license}] if details.corpus else []
     described = {"description": DESCRIPTION, "license": details.license, "sources": sources}
     return {**meta, **{key: value for key, value in described.items() if value}}
@@ -136,6 +136,7 @@ def write_card_into(folder: Path, details: CardDetails, metrics: Mapping[str, An
 
 
 def _citation(details: CardDetails) -> str:
+    """Return the sentence that says what to cite."""
     corpus = f", and the corpus {details.corpus}" if details.corpus else ""
     package = f"spacy-zh-tw-ner {__version__} (`CITATION.cff` of its repository)"
     return f"Name the pipeline and its version, {package}{corpus}."
@@ -158,5 +159,6 @@ def _row(label: str, scores: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Render a table as Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -69,7 +69,14 @@ def predict_golds(nlp: Language, golds: Iterable[Doc], label_map: LabelMap | Non
 
 
 def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tuple[Doc, Doc]]:
-    """Read the gold documents of a corpus, and run a pipeline over them; see `read_golds` and `predict_golds`."""
+    """Read the gold documents of a corpus, and run a pipeline over their texts.
+
+    nlp (Language): The pipeline, whose tokenizer and vocabulary the gold documents get.
+    corpus (Path): A `.spacy` file, or a folder with `.spacy` files of one split.
+    limit (int): Largest number of documents; 0 for all.
+    RETURNS (Iterator[tuple[Doc, Doc]]): Gold and predicted document, in order.
+    RAISES (CorpusError): If the corpus is missing, has another format, or is a folder that holds several splits.
+    """
     return predict_golds(nlp, read_golds(nlp, corpus, limit=limit))
 
 
@@ -93,7 +100,7 @@ def compare_with(gold: Doc, entities: Iterable[Entity], spans_key: str = "") -> 
     gold (Doc): The gold document.
     entities (Iterable[Entity]): Predicted entities with offsets in characters.
     spans_key (str): Key of the gold entities in `doc.spans`; empty for `doc.ents`.
-    RETURNS (ComparedDoc): The entities that can be compared.
+    RETURNS (ComparedDoc): All gold entities, and the predicted entities without a character in unannotated text.
     """
     annotated = _annotated_characters(gold, spans_key)
     found = (entity for entity in entities if annotated[entity.start : entity.end].all())
@@ -116,7 +123,10 @@ def entity_of(ent: Span) -> Entity:
 
 
 def _annotated_characters(gold: Doc, spans_key: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return a (n_characters,) mask of the characters that have gold annotations; see `chain_gold`."""
+    """Return a (n_characters,) mask that is False for characters in unannotated text, and True for all others.
+
+    A token is unannotated if its `ent_iob` is 0. Documents with gold spans and no `doc.ents` are annotated completely.
+    """
     annotated = np.ones(len(gold.text), dtype=bool)
     if spans_key in gold.spans and not gold.has_annotation("ENT_IOB"):
         return annotated

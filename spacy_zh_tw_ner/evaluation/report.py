@@ -65,11 +65,12 @@ class EvaluationReport:
     table (EntityCounts): Counts of exact entities by document and label, for comparisons with other pipelines.
     exact (Summary): Scores if boundaries and label must be right.
     boundary (Scores): Scores if only the boundaries must be right.
-    types (Summary): Scores if entities must overlap a gold entity of the same label.
-    lengths (dict[str, Scores]): Exact scores by number of characters.
+    types (Summary): Scores if an entity is right that overlaps a gold entity of the same label.
+    lengths (dict[str, Scores]): Group of entities by number of characters, such as "5–6" → exact scores.
     surfaces (dict[str, Scores]): Exact scores of entities that are "seen" or "unseen" in the training data; empty if
         `known` of the settings is None.
-    scripts (dict[str, ScriptScores]): Exact scores after conversion of the characters; empty if not requested.
+    scripts (dict[str, ScriptScores]): Name of a conversion of the characters → exact scores on converted documents;
+        empty if not requested.
     mistakes (dict[str, int]): Kind → number of mistakes.
     matrix (Confusion): Confusion matrix of gold and predicted labels.
     confidence (Confidence): Calibration of the scores of entities.

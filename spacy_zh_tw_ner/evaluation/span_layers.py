@@ -1,7 +1,7 @@
 """Render text with overlapping entities as HTML: one stripe per entity below the text, the innermost on top.
 
-The text is divided at all ends of entities. Each part has the stripes of the entities that cover it, as backgrounds of
-an inline element, so they wrap with the text. The label of an entity is at its end:
+The text is divided at the start and the end of each entity. Each part is an inline element, whose background has the
+stripes of the entities that cover the part, so the stripes wrap with the text. The label of an entity is at its end:
 
     臺北市[GPE]政府[ORG]
     ───────────           layer 0
@@ -33,11 +33,12 @@ def clusters(entities: Collection[Entity]) -> Iterator[list[Entity]]:
 
 
 def assign_layers(cluster: Collection[Entity]) -> dict[Entity, int]:
-    """Assign layers to entities: 0 to those that contain no other, and to each other one more than to those inside.
+    """Assign layers to entities, so that entities that overlap have different layers.
 
-    Entities that overlap have different layers.
+    Layers are assigned from the shortest entity to the longest. An entity that overlaps no shorter one gets layer 0.
+    Any other entity gets the highest layer of the shorter entities that it overlaps, plus 1.
 
-    cluster (Collection[Entity]): Entities, in any order; see `clusters`.
+    cluster (Collection[Entity]): Entities that are connected by overlaps, in any order.
     RETURNS (dict[Entity, int]): Entity → layer.
     """
     layers: dict[Entity, int] = {}
@@ -79,7 +80,14 @@ def render_layers(
 
 
 def _striped(inner: str, entities: Sequence[Entity], layers: Mapping[Entity, int], hues: Mapping[str, int]) -> str:
-    """Render a part of a text with the stripes of the entities that cover it."""
+    """Render a part of a text with the stripes of the entities that cover it.
+
+    inner (str): The part as HTML.
+    entities (Sequence[Entity]): The entities that cover the part.
+    layers (Mapping[Entity, int]): Entity → layer of its stripe.
+    hues (Mapping[str, int]): Label → hue in degrees.
+    RETURNS (str): An HTML element.
+    """
     deepest = max(layers[entity] for entity in entities)
     stripes = []
     for entity in entities:
@@ -90,6 +98,6 @@ def _striped(inner: str, entities: Sequence[Entity], layers: Mapping[Entity, int
 
 
 def _label(entity: Entity, score: float | None, hues: Mapping[str, int], kind: str) -> str:
-    """Render the label of an entity."""
+    """Render the label of an entity as HTML, with the CSS class `kind` and the score as a tooltip."""
     flag, hint = f' class="{kind}"' if kind else "", "" if score is None else f' title="{score:.3f}"'
     return f'<b{flag}{hint} style="--h:{hues[entity.label]}">{escape(entity.label)}</b>'

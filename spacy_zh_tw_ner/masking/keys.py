@@ -21,8 +21,8 @@ def read_key(path: Path) -> bytes:
 
     path (Path): The key file.
     RETURNS (bytes): The key.
-    RAISES (UsageError): If the file cannot be read, or the key does not have 16 to 4,096 bytes. Except on Windows, also
-        if users other than the owner and the group of the file have access to it.
+    RAISES (UsageError): If the file cannot be read, the key does not have 16 to 4,096 bytes, or, on systems other than
+        Windows, all users have access to the file.
     """
     try:
         with path.open("rb") as file:
@@ -55,17 +55,17 @@ def hash_of(key: bytes, label: str, identity: str) -> str:
 
 
 def fingerprint(key: bytes) -> str:
-    """Return 16 hexadecimal digits that differ for different keys, and from which the key cannot be computed."""
+    """Return 16 hexadecimal digits that identify a key. The key cannot be computed from them."""
     return _digest(key, "fingerprint", "", "").hex()[:HASH_DIGITS]
 
 
 class KeyedChoices:
-    """A deterministic source of choices: the same arguments give the same sequence.
+    """A deterministic source of numbers for pseudonyms: equal arguments give the same sequence of numbers.
 
     key (bytes): The key.
     label (str): The label of the entity.
     identity (str): The text that `surfaces.identity` returns for the entity.
-    attempt (int): Number of the attempt to make a pseudonym, from 0. Each attempt has another sequence of choices.
+    attempt (int): Number of the attempt to make a pseudonym, from 0. Each attempt has another sequence of numbers.
     """
 
     def __init__(self, key: bytes, label: str, identity: str, attempt: int = 0) -> None:
@@ -74,7 +74,7 @@ class KeyedChoices:
         self._left = 1  # number of different values that `_pool` can still have
 
     def below(self, n: int) -> int:
-        """Return the next choice as a whole number from 0 to n - 1."""
+        """Return the next number of the sequence, from 0 to n - 1."""
         if self._left < n << 64:  # with 64 spare bits, the bias is below 2**-64
             block = sha256(self._seed + self._blocks.to_bytes(8, "big")).digest()
             self._pool, self._left = self._pool << 256 | int.from_bytes(block, "big"), self._left << 256
@@ -84,11 +84,11 @@ class KeyedChoices:
         return value
 
     def pick(self, choices: Sequence[T]) -> T:
-        """Return the next choice as one of several values."""
+        """Return one of `choices`, which the next number of the sequence selects."""
         return choices[self.below(len(choices))]
 
     def digits(self, n: int) -> str:
-        """Return the next n choices as decimal digits."""
+        """Return a text of n decimal digits, from the next n numbers of the sequence."""
         return "".join(str(self.below(10)) for _ in range(n))
 
 

@@ -42,7 +42,7 @@ class MaskMap:
 
 
 def digest_of(text: str) -> str:
-    """Return the SHA-256 of a masked text in UTF-8, in hexadecimal digits; lone surrogates are encoded as well."""
+    """Return the SHA-256 of a masked text in UTF-8, in hexadecimal digits. The text may contain lone surrogates."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

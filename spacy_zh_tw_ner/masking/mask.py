@@ -27,7 +27,7 @@ VALUES = ("pseudonym", "generalise")  # actions whose results look like text; pl
 class Replacement(NamedTuple):
     """A replaced entity. Offsets are in code points; ends are exclusive.
 
-    start, end (int): Its span in the original text.
+    start, end (int): The span of the entity in the original text.
     masked_start, masked_end (int): The span of the new text in the masked text.
     label (str): The label of the entity.
     action (str): The action that was applied. It is "replace" if the action of the policy has no result, such as
@@ -75,7 +75,11 @@ class Masker:
         self._key = key if key is not None else secrets.token_bytes(32)
 
     def __call__(self, doc: "Doc") -> Masked:
-        """Mask `doc.ents`."""
+        """Mask the entities of `doc.ents`.
+
+        doc (Doc): The document, which is not changed.
+        RETURNS (Masked): The masked text, its replacements and its map.
+        """
         found = [Found(ent.start_char, ent.end_char, ent.label_, None) for ent in doc.ents]
         return self.mask_text(doc.text, found)
 
@@ -91,10 +95,10 @@ class Masker:
         return _TextMasker(self.policy, self._key, text, entities).run()
 
     def replacer(self) -> Replacer:
-        """Return a callable that replaces single entities, given without the text around them.
+        """Return a callable that takes the label and the text of an entity, and returns the action and the new text.
 
-        It has the policy and the key of this masker, so its pseudonyms and hashes are those of the masker. Its
-        placeholders are numbered from 1.
+        It has the policy and the key of this masker, so an entity gets the pseudonym or hash that the masker gives it.
+        The placeholders of each new callable are numbered from 1.
         """
         return Replacer(self.policy, self._key)
 
@@ -114,8 +118,10 @@ def mask(doc: "Doc", policy: MaskingPolicy | None = None, *, key: bytes | None =
 class _TextMasker:
     """Masks one text.
 
-    policy (MaskingPolicy), key (bytes): See `Masker`.
-    text (str), entities (Iterable[Found]): See `Masker.mask_text`.
+    policy (MaskingPolicy): The policy.
+    key (bytes): Secret key of hashes and pseudonyms.
+    text (str): The text.
+    entities (Iterable[Found]): Entities. Overlapping ones are masked as one, with the label of the first.
     """
 
     def __init__(self, policy: MaskingPolicy, key: bytes, text: str, entities: Iterable[Found]) -> None:
@@ -137,10 +143,11 @@ class _TextMasker:
         self.replacer = Replacer(policy, key, is_exposing=self.index.occurs)
 
     def run(self) -> Masked:
-        """Return the masked text.
+        """Return the masked text, its replacements and its map.
 
-        A placeholder replaces each pseudonym and generalised value that would make the text of a masked entity appear
-        in the result.
+        A pseudonym or generalised value that makes the original text of a masked entity appear in the masked text is
+        replaced by a placeholder. If such texts still appear after two rounds, all pseudonyms and generalised values
+        are replaced by placeholders.
         """
         made = [self.replacer(span.label, self.text[span.start : span.end]) for span in self.spans]
         text, places = self._join(made)
@@ -166,12 +173,15 @@ class _TextMasker:
         return Masked(text, replacements, entities, MaskMap(digest_of(text), originals))
 
     def _is_kept(self, ent: Found) -> bool:
-        """Return whether an entity is not changed: its action is "keep", or generalising it has no effect (臺北市)."""
+        """Return whether an entity is not changed.
+
+        Its action is "keep", or its generalised value is its own text, such as 臺北市.
+        """
         action, surface = self.policy.action(ent.label), self.text[ent.start : ent.end]
         return action == KEEP or (action == "generalise" and generalise(ent.label, surface) == surface)
 
     def _with_repetitions(self, spans: list[Found], labels: dict[str, str]) -> list[Found]:
-        """Add the places where the text of a masked entity occurs again, outside of all entities or in a kept one.
+        """Add the places where the text of an entity to mask occurs again, outside of the entities to mask.
 
         spans (list[Found]): Entities to mask, in the order of the text.
         labels (dict[str, str]): Text of a masked entity → its label.
@@ -202,7 +212,7 @@ class _TextMasker:
     def _exposed(self, text: str, made: list[tuple[str, str]], places: list[tuple[int, int]]) -> list[int]:
         """Find pseudonyms and generalised values that reveal a masked entity.
 
-        They do if the original text of an entity occurs in the result, in the value or across its borders.
+        A value reveals an entity if the original text of the entity occurs in the masked text and overlaps the value.
 
         text (str): The masked text.
         made (list[tuple[str, str]]): Action and new text of each span.

@@ -20,11 +20,11 @@ class MaskingPolicy:
     """The action for each label: replace, redact, pseudonym, hash, keep or generalise.
 
     labels (Mapping[str, str]): Label → action.
-    default (Optional[str]): Action for labels that `labels` does not have. None replaces those of personal data (see
-        `labels.PERSONAL`) and keeps the others.
+    default (Optional[str]): Action for labels that are not keys of `labels`. None replaces the labels of personal data
+        (`labels.PERSONAL`) and keeps all others.
     placeholders (Mapping[str, str]): Label → name in placeholders (姓名 in 〔姓名1〕), in place of the usual name.
-    custom_labels (tuple[str, ...]): Labels of a pipeline that this package does not have. `labels` and `placeholders`
-        accept them, and refuse all other unknown labels.
+    custom_labels (tuple[str, ...]): Labels of a pipeline that this package does not have. They may be keys of `labels`
+        and `placeholders`, in which any other unknown label is an error.
     origin (str): Name of the policy in error messages.
     RAISES (UsageError): For an unknown action or label, a label that cannot be generalised, and a placeholder that is
         too long or not printable.
@@ -71,7 +71,7 @@ class MaskingPolicy:
         return action in (self.default, *self.labels.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the actions and placeholders as JSON types, for instance to compare two policies."""
+        """Return the keys of the policy and their values as JSON types, without `custom_labels` and `origin`."""
         labels, names = dict(sorted(self.labels.items())), dict(sorted(self.placeholders.items()))
         return {"labels": labels, "default": self.default, "placeholders": names}
 
@@ -90,7 +90,7 @@ class MaskingPolicy:
             raise UsageError(Errors.ZT872.format(origin=self.origin, label=name[:80], hint=hint))
 
     def _check_action(self, name: str, action: str) -> None:
-        """Raise a UsageError for an unknown action of a label."""
+        """Raise a UsageError if `action`, the action for the label `name`, is unknown."""
         if action not in ACTIONS:
             seen = str(action)[:80]
             raise UsageError(
@@ -98,7 +98,7 @@ class MaskingPolicy:
             )
 
     def _refuse_generalising(self, name: str) -> None:
-        """Raise the UsageError for a label that has no more general form."""
+        """Raise the UsageError for the action "generalise" of a label that cannot be generalised."""
         raise UsageError(Errors.ZT874.format(origin=self.origin, label=name, choices=", ".join(GENERALISABLE)))
 
 

@@ -26,11 +26,12 @@ LANDLINE = re.compile(r"(\(?0(?:826|836|37|49|82|89|[2-8])\)?[-\s]?)(.+)", re.DO
 def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
     """Return a pseudonym for an entity.
 
-    label (str): Its label.
-    surface (str): Its text.
-    choices (KeyedChoices): Source of the choices, which a key and the entity determine.
-    RETURNS (Optional[str]): The pseudonym. For a label without a function in MAKERS, it has other letters and digits
-        in the form of the text, and is None if the text has other characters, such as Chinese ones.
+    label (str): The label of the entity.
+    surface (str): The text of the entity.
+    choices (KeyedChoices): Source of the numbers from which the pseudonym is made.
+    RETURNS (Optional[str]): The pseudonym. If MAKERS has no function for the label, the pseudonym is the text with
+        other letters and digits and the same separators. None if no pseudonym can be made, such as for a text with
+        Chinese characters and a label without a function.
     """
     make = MAKERS.get(label)
     if make is not None:
@@ -54,7 +55,7 @@ def _place(surface: str, choices: KeyedChoices) -> str:
 
 
 def _address(surface: str, choices: KeyedChoices) -> str:
-    """Return an address in the same county, with a house number from 1001 to 1999, which few roads have."""
+    """Return an address in the county of the original, with a house number from 1001 to 1999, which few roads have."""
     where = county(surface) or ""
     return f"{where}{choices.pick(ROADS)}{1001 + choices.below(999)}號"
 
@@ -70,15 +71,17 @@ def _date(surface: str, choices: KeyedChoices) -> str:
 
 
 def _email(surface: str, choices: KeyedChoices) -> str:
+    """Return an e-mail address in the domain example.com."""
     return f"user{choices.digits(8)}@example.com"
 
 
 def _url(surface: str, choices: KeyedChoices) -> str:
+    """Return a URL in the domain example.com."""
     return f"https://example.com/{choices.digits(8)}"
 
 
 def _ip(surface: str, choices: KeyedChoices) -> str:
-    """Return an address of the same IP version from a range for documentation."""
+    """Return an IP address of the version of the original, from a range that is reserved for documentation."""
     if surface.count(":") > 1:
         return f"2001:db8::{choices.below(0xFFFF) + 1:x}:{choices.below(0xFFFF) + 1:x}"
     block = choices.pick(("192.0.2", "198.51.100", "203.0.113"))
@@ -174,7 +177,10 @@ def wrong_check_digit(start: str, is_valid: Callable[[str], bool], choices: Keye
 
 
 def has_valid_identity(number: str) -> bool:
-    """Return whether a letter and nine digits have a valid checksum of a national ID; see `is_national_id`."""
+    """Return whether a number has a valid checksum of a national ID, which `is_national_id` defines.
+
+    number (str): An upper-case letter and nine digits.
+    """
     letter = LETTERS[number[0]]
     digits = [letter // 10, letter % 10, *map(int, number[1:])]
     weights = [1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1]
@@ -182,20 +188,27 @@ def has_valid_identity(number: str) -> bool:
 
 
 def has_valid_company_sum(number: str) -> bool:
-    """Return whether eight digits have the checksum of a company number by the rule of 2023; see `is_company_id`."""
+    """Return whether a number of eight digits has a valid checksum of a company number by the rule of 2023.
+
+    The sum that `is_company_id` defines must be divisible by 5. If the seventh digit is 7, the sum + 1 may be divisible
+    by 5 instead.
+    """
     products = [int(digit) * weight for digit, weight in zip(number, (1, 2, 1, 2, 1, 2, 4, 1), strict=True)]
     total = sum(product // 10 + product % 10 for product in products)
     return total % 5 == 0 or (number[6] == "7" and (total + 1) % 5 == 0)
 
 
 def has_valid_luhn(number: str) -> bool:
-    """Return whether the Luhn sum of digits is divisible by 10."""
+    """Return whether the Luhn sum of a number is divisible by 10.
+
+    Every second digit from the right is doubled, and the digits of all results are summed.
+    """
     doubled = (int(digit) * (1 + i % 2) for i, digit in enumerate(reversed(number)))
     return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
 
 
 def _reshape(surface: str, choices: KeyedChoices) -> str | None:
-    """Return a text of the same form: other digits, other letters of the same case, and the same separators.
+    """Replace ASCII digits by chosen digits, and ASCII letters by chosen letters of the same case; keep separators.
 
     RETURNS (Optional[str]): None if the original has other characters, such as Chinese ones, or only separators.
     """

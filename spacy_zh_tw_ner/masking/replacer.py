@@ -18,8 +18,8 @@ class Replacer:
 
     policy (MaskingPolicy): The policy.
     key (bytes): Secret key of hashes and pseudonyms.
-    is_exposing (Callable[[str], bool]): Returns whether a pseudonym or a generalised value contains the text of a
-        masked entity. Such values are not used.
+    is_exposing (Callable[[str], bool]): Takes a pseudonym or a generalised value, and returns whether it contains the
+        original text of any masked entity. Such a value is not used.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Replacer:
     def __call__(self, label: str, surface: str) -> tuple[str, str]:
         """Replace an entity.
 
-        label (str): Its label.
-        surface (str): Its text.
+        label (str): The label of the entity.
+        surface (str): The text of the entity.
         RETURNS (tuple[str, str]): The action that was applied, and the new text. The action is "replace" if the action
             of the policy has no result, such as "generalise" for 昨天.
         """
@@ -55,13 +55,13 @@ class Replacer:
         return self._numbered(label, identity(surface, label))
 
     def _numbered(self, label: str, entity: str) -> str:
-        """Return the placeholder of an entity, given its identity."""
+        """Return the placeholder of an entity, whose text `surfaces.identity` has normalized."""
         name = self.policy.placeholder(label)
         numbers = self._numbers.setdefault(name, {})
         return f"〔{name}{numbers.setdefault(entity, len(numbers) + 1)}〕"
 
     def _make(self, label: str, surface: str, entity: str) -> tuple[str, str]:
-        """Return the action that is applied to an entity that has not been replaced before, and its new text."""
+        """Return the applied action and the new text for an entity that occurs for the first time."""
         action = self.policy.action(label)
         made: str | None = None
         if action == "redact":
@@ -76,9 +76,9 @@ class Replacer:
         return (action, made) if made is not None else (REPLACE, self._numbered(label, entity))
 
     def _pseudonym(self, label: str, surface: str, entity: str) -> str | None:
-        """Return the first pseudonym that is not the entity itself and contains no text of a masked entity.
+        """Return the first pseudonym that differs from the entity and does not contain the text of any masked entity.
 
-        None if the entity has no pseudonym, or none of MAX_ATTEMPTS pseudonyms fulfils this.
+        None if no pseudonym can be made for the entity, or if none of MAX_ATTEMPTS pseudonyms meets both conditions.
         """
         for attempt in range(MAX_ATTEMPTS):
             made = pseudonym(label, surface, KeyedChoices(self._key, label, entity, attempt))

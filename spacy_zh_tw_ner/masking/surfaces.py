@@ -1,4 +1,4 @@
-"""Search a text for the texts (surfaces) of many entities at once."""
+"""Search a text for surfaces. A surface is the text of an entity as it is written."""
 
 from collections.abc import Iterable, Iterator
 from unicodedata import normalize
@@ -14,15 +14,15 @@ SEPARATORS = str.maketrans("", "", " \t\r\n\u3000-‐‑–—－·‧．")
 
 
 def identity(surface: str, label: str = "") -> str:
-    """Return a text that is the same for all spellings of one entity.
+    """Return a normalized text of an entity, which is the same for all spellings of the entity.
 
-    Widths, letter case, 台 or 臺, white space, dashes and middle dots make no difference: ０９１２－３４５ and 0912345
-    are one entity. For labels in `INTERNET`, dashes, spaces and 台 make a difference: li-ming@mail.tw is another entity
-    than liming@mail.tw.
+    Two texts are spellings of one entity if they differ only in widths, letter case, 台 or 臺, white space, dashes and
+    middle dots: ０９１２－３４５ and 0912345. For labels in `INTERNET`, only widths and letter case may differ:
+    li-ming@mail.tw and liming@mail.tw are two entities.
 
     surface (str): The text of the entity.
-    label (str): Its label.
-    RETURNS (str): Equal for spellings of the same entity.
+    label (str): The label of the entity.
+    RETURNS (str): The normalized text.
     """
     folded = normalize("NFKC", surface).casefold()
     if label in INTERNET:
@@ -34,11 +34,12 @@ def identity(surface: str, label: str = "") -> str:
 class SurfaceIndex:
     """Finds surfaces in texts, in time that is linear in their length.
 
-    At each position of a text, the surfaces that begin with the two characters at this position are looked up, once for
-    each of their lengths. There are at most 63 lengths, so the time does not depend on the number of surfaces.
+    At each position of a text, the next two characters determine the lengths of the surfaces that begin with them. For
+    each of these lengths, one substring is looked up in a set of surfaces. There are at most 63 lengths, so the time
+    does not depend on the number of surfaces.
 
-    surfaces (Iterable[str]): Texts of entities. Those with one character are left out; of those with more than 64,
-        the first 64 characters are searched.
+    surfaces (Iterable[str]): Texts of entities. Surfaces of one character are ignored. Of surfaces with more than 64
+        characters, only the first 64 characters are searched.
     """
 
     def __init__(self, surfaces: Iterable[str]) -> None:

@@ -1,10 +1,10 @@
 """Rules for account names on LINE, PTT and social media, by the words around them.
 
-    加我的LINE，ID是 mumu_0817      the nearest platform before the account is LINE: LINE_ID
-    粉專 @morninglight.cy           a name with "@" (a handle) needs no word such as ID
+    加我的LINE，ID是 mumu_0817      LINE_ID, because LINE is the nearest platform before the account
+    粉專 @morninglight.cy           SOCIAL; a name with "@" (a handle) needs no word such as ID
 
-Accounts are searched in ASCII stretches (sequences of ASCII characters, see `scanner`). The words are searched in a
-stretch and in the `CHARS_BEFORE` characters before it.
+Accounts are searched in ASCII stretches (sequences of ASCII characters). The words are searched in the stretch of the
+account and in the `CHARS_BEFORE` characters before this stretch.
 """
 
 import re
@@ -84,13 +84,13 @@ class Platform(NamedTuple):
 
 
 def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find LINE_ID, PTT_ID and SOCIAL in one ASCII stretch.
+    """Find accounts on LINE, PTT and social media in one ASCII stretch.
 
     Sources: the account rules of LINE (4 to 20 characters) and of PTT (2 to 12 letters and digits).
 
     view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
-    YIELDS (Finding): Accounts. An account that several rules find is yielded several times.
+    YIELDS (Finding): LINE_ID, PTT_ID and SOCIAL. An account that several rules find is yielded several times.
     """
     for match in AUTHOR.finditer(view, max(0, start - 4), end):
         yield Finding(*match.span("author"), "PTT_ID", 0.85, "author")
@@ -119,7 +119,7 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:
-    """Return the last word for a platform before a position, or None."""
+    """Return the last of `platforms` that ends at or before a position, or None."""
     index = bisect_right(platforms, place, key=lambda platform: platform.end)
     return platforms[index - 1] if index else None
 
@@ -127,7 +127,11 @@ def _nearest(platforms: list[Platform], place: int) -> Platform | None:
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
     """Return a finding for a handle (a name with "@").
 
-    PTT has no handles, so a handle after a word for PTT gets the label SOCIAL.
+    view (str): The text as `fold_widths` returns it.
+    match (re.Match[str]): The match of HANDLE.
+    platform (Optional[Platform]): The last word for a platform before the handle, which determines the label. PTT has
+        no handles, so the label is SOCIAL after a word for PTT. If it is None, the label is LINE_ID after a word for
+        official accounts, such as 預約, and otherwise SOCIAL.
     """
     begin, stop = match.start(), match.start() + len(match[0].rstrip(".-"))
     if platform is not None:
@@ -140,10 +144,14 @@ def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Fin
 
 
 def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[Finding]:
-    """Yield an account after 帳號 or ID, with the label of the last platform before it or just after it.
+    """Yield a finding for an account after 帳號 or ID.
 
-    在PTT賣過票，…… 帳號 windbell77      PTT_ID
-    帳號 windbell77 已水桶               PTT_ID: moderators suspend (水桶) accounts of PTT
+    The label is that of a word for a platform in the six characters after the account. If there is none, it is that of
+    the nearest such word before the account. Without any such word, an account with a sign such as "." after ID gets
+    the label LINE_ID. Accounts of letters only or of digits only are not found.
+
+    在PTT賣過票，…… 帳號 windbell77      PTT_ID, by the word PTT
+    帳號 windbell77 已水桶               PTT_ID, by the word 水桶: moderators of PTT suspend (水桶) accounts
     ID: ming.wang88                      LINE_ID: most accounts that people give without a platform are from LINE
     """
     name = match["name"]
@@ -160,8 +168,8 @@ def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[
 def _account_after_platform(view: str, match: "re.Match[str]", platform: Platform) -> Iterator[Finding]:
     """Yield a finding for an account without "@" after a word for a platform.
 
-    Words and signs of GAP, such as ID and 是, may be between them. If there are other words, the account is only found
-    if it contains a sign such as "_", and its score is lower.
+    The words and signs of GAP, such as ID and 是, may be between the platform and the account. If other words are
+    between them, the account is only found if it contains a sign such as "_", and its score is lower.
 
     view (str): The text as `fold_widths` returns it.
     match (re.Match[str]): The match of ACCOUNT.

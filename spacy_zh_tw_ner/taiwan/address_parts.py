@@ -25,7 +25,7 @@ HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))  # first and last code points
 def han_except(characters: str) -> str:
     """Return a character class, for regular expressions, of the Han characters without some of them.
 
-    characters (str): The characters to leave out; others than Han characters have no effect.
+    characters (str): The characters to leave out. Characters that are not Han have no effect.
     """
     left_out = set(map(ord, characters))
     parts = []
@@ -70,13 +70,13 @@ NUMBERS = ("neighbourhood", "alley", "number", "inner", "outer", "floor", "unit"
 
 
 class Address(NamedTuple):
-    """Parts of an address, None where it has none; numbers are in ASCII digits, and 台 is 臺.
+    """Parts of an address. A part is None if the address lacks it. Numbers are in ASCII digits, and 台 is written 臺.
 
-    county: 縣市; a short form (台北) is completed. district: 鄉鎮市區. village: 村里. neighbourhood: Number of the 鄰.
-    locality: Name of a place without roads, such as 富世 in 富世291號. road: With its 路, 街 or 大道.
-    section, lane: Number, or name, of the 段 and the 巷. alley: Number of the 弄.
-    number: House number, 5-1 for 5號之1 and 5之1號. floor: Number of the floor, B1 for 地下1樓.
-    room: Number of the room, or of the flat (2 in 3樓之2).
+    county: The 縣 or 市; a short form (台北) is completed. district: The 鄉, 鎮, 市 or 區. village: The 村 or 里.
+    neighbourhood: Number of the 鄰. locality: Name of a place without roads, such as 富世 in 富世291號.
+    road: Name of the road, including 路, 街 or 大道. section: Number or name of the 段.
+    lane: Number or name of the 巷. alley: Number of the 弄. number: House number; 5-1 for 5號之1 and for 5之1號.
+    floor: Number of the floor; B1 for 地下1樓. room: Number of the room, or of the flat (2 in 3樓之2).
     """
 
     postcode: str | None = None
@@ -197,9 +197,11 @@ def _parse(text: str, area: Address) -> Address | None:
 
 
 def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
-    """Return False if the text of an address may also be divided into other parts.
+    """Return whether the text of an address can be divided into its parts in only one way.
 
-    parts (dict[str, Optional[str]]): The groups of REST.
+    False also for parts that no address has together, such as a section without a road (the land number 大安段一小段).
+
+    parts (dict[str, Optional[str]]): The groups of the match of REST, by name.
     area (Address): The postal code, county and district.
     """
     village, road, locality = parts["village"], parts["road"], parts["locality"]
@@ -221,7 +223,7 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
 
 def _in_words(match: "re.Match[str]") -> str:
-    """Return the digits in the name of a road as a Chinese numeral: 自強1路 is 自強一路."""
+    """Return the number that a match of ROAD_NUMBER has found as a Chinese numeral: 一 for the 1 of 自強1路."""
     tens, ones = divmod(int(match[0]), 10)
     digits = " 一二三四五六七八九"
     return f"{digits[tens] if tens > 1 else ''}{'十' if tens else ''}{digits[ones]}".replace(" ", "")

@@ -3,7 +3,7 @@
     106臺北市 大安區 龍泉里3鄰 泰順街 16巷2弄5號之1 3樓
     ◀──────── head ──────────  road ── tail ─────────▶
 
-The beginning of a road name is not marked (我住在中山路5號). Without a district before it, the name begins after a
+No sign marks where a road name begins (我住在中山路5號). If no district is before the road, its name begins after a
 character that ends a word, such as 在. Medical licenses (醫字第012345號) are found here too, because they end with 號.
 Source: 郵政 "中文地址書寫原則" (Chunghwa Post) and the local rules for house numbers (道路命名及門牌編釘辦法).
 """
@@ -103,14 +103,19 @@ def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
-    """Return the score of an address: 0.97 with a house number, 0.6 with a section or lane, 0.4 for a road only."""
+    """Return the score of an address: 0.97 with a house number, 0.6 with a section or lane, 0.4 for a road only.
+
+    tail (re.Match[str]): The match of TAIL, which begins after the name of the road.
+    stop (int): End of the address.
+    place (int): Position of the last character of the road name.
+    """
     if tail["number"] is not None:
         return 0.97
     return 0.6 if stop > place + 4 else 0.4
 
 
 def _find_by_number(view: str, place: int) -> Finding | None:
-    """Find an address without a road (秀林鄉富世村富世291號) or a medical license. `place` is the position of 號."""
+    """Find the address without a road (秀林鄉富世村富世291號), or the medical license, whose 號 is at `place`."""
     before = view[max(0, place - CHARS_BEFORE) : place]
     house = HOUSE_NUMBER.search(before)
     if house is None:
@@ -128,13 +133,21 @@ def _find_by_number(view: str, place: int) -> Finding | None:
 
 
 def _has_district(area: str) -> bool:
-    """Return whether an address has a district, not only a county: 臺中市3號 (in 臺中市3號候選人) is no address."""
+    """Return whether the text before a house number has a district, and not only a postal code or a county.
+
+    A county alone is not enough for an address: 臺中市3號候選人 is a candidate in an election.
+    """
     name = area.lstrip("0123456789- ")
     return fold_place(name[:3]) not in county_names() or any(char in "區鄉鎮市" for char in name[3:])
 
 
 def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
     """Find the certificate number of a health profession: 醫字第012345號, 護理字第…號, 藥字第…號.
+
+    view (str): The text as `fold_widths` returns it.
+    begin (int), stop (int): The span of the number, from the characters before 字第 to 號.
+    RETURNS (Optional[Finding]): None if there is no name of a profession before 字第, or if the number is that of a
+        case in court.
 
     Source: 醫師法, 護理人員法, 藥師法 and 衛生福利部 "醫事人員證書" (Ministry of Health and Welfare).
     """
@@ -148,9 +161,10 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 
 def _district_before(view: str, road: int) -> int | None:
-    """Return the start of an address: its district or county, or the postal code before that.
+    """Return the start of an address that has a district or county before its road, or else None.
 
-    None if there is no district or county before the name of the road.
+    The address begins with the postal code, if there is one; else with the county, if there is one; else with the
+    district.
 
     road (int): Position of the last character of the road name.
     """
@@ -168,7 +182,8 @@ def _district_before(view: str, road: int) -> int | None:
 def _division_start(view: str, end: int) -> int | None:
     """Return the start of the district or county that ends at a position, or None if none ends there.
 
-    If the county of the district or a postal code is before it, their start is returned.
+    If a county is before the district, the start of the county is returned. If a postal code is before the county or
+    the district, the start of the postal code is returned.
     """
     begin = _name_start(view, end, district_names(), (4, 3, 2))
     if begin is not None:
@@ -209,7 +224,10 @@ def _bare_name_start(view: str, road: int) -> int | None:
 
 
 def _ends_word(view: str, place: int) -> bool:
-    """Return whether the character at a position ends a word, and is no part of a road name (向上路, 自由路)."""
+    """Return whether the character at a position ends a word, so that a road name may begin after it (在, 向).
+
+    The same character may be a part of a road name, such as 向 in 向上路. Then it ends no word.
+    """
     if view[place] not in ENDS_WORD:
         return False
     return view[place : place + 2] not in ROAD_STARTS and view[place - 1 : place + 1] != "自由"

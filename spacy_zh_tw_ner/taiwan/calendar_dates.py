@@ -63,7 +63,7 @@ def normalize_date(text: str, reference: date | None = None) -> str | None:
 
 
 def _normalize(text: str, reference: date | None) -> str | None:
-    """Return the result of the first of RULES that understands a text; None if none does.
+    """Return the first result that is not None of the functions in RULES, or None if all results are None.
 
     text (str): A text that `clean` has returned.
     reference (Optional[date]): The day on which the text was written.
@@ -96,7 +96,7 @@ def _numeric(text: str, reference: date | None) -> str | None:
 def _three_numbers(first: str, second: int, third: str) -> str | None:
     """Convert a date of three numbers, with the year first (113.4.27, 2024/4/27) or last (27/4/2024, 4/27/2024).
 
-    RETURNS (Optional[str]): None if no number can only be the year (98/8/8), or if it is not clear which of the others
+    RETURNS (Optional[str]): None if it is not clear which calendar or century the year is of (98/8/8), or which number
         is the month (3/4/2024).
     """
     if len(first) >= 3:
@@ -118,7 +118,10 @@ def _with_year(year: str, month: int, day: str) -> str | None:
 
 
 def _calendar(text: str, reference: date | None) -> str | None:
-    """Convert dates with 年, 月 or 日. A weekday after the date, as in 4月27日（週六）, must agree with it."""
+    """Convert dates with 年, 月 or 日.
+
+    If a weekday follows, as in 113年4月27日（週六）, and the date does not have this weekday, None is returned.
+    """
     weekday = WEEKDAY_AFTER.search(text)
     if weekday is not None and weekday.start():
         value = _calendar(text[: weekday.start()], reference)
@@ -156,7 +159,10 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
 
 
 def _day(text: str | None) -> int | None:
-    """Return the number of a day in a month: None without a text, and 0 (no valid day) if it is not a number."""
+    """Return the number of a day in a month.
+
+    RETURNS (Optional[int]): None if `text` is None; 0, which is no valid day, if the text is not a number.
+    """
     return (parse_integer(text) or 0) if text else None
 
 
@@ -181,7 +187,11 @@ def _year(match: re.Match[str], *, has_month: bool) -> int | None:
 
 
 def _part(year: int, part: str) -> str:
-    """Return a part of a year as a period of months: 113學年度 is 2024-08/2025-07, 第三季 the months 07 to 09."""
+    """Convert a part of a year to ISO 8601.
+
+    year (int): The Gregorian year.
+    part (str): Such as 年度 (the whole year, 2024), 學年度 (2024-08/2025-07) or 第三季 (2024-07/2024-09).
+    """
     if part == "年度":
         return f"{year:04}"
     if part == "學年度":
@@ -206,7 +216,7 @@ def _lunar_date(match: re.Match[str], year: int | None) -> str | None:
 
 
 def _month_then_day(text: str, reference: date | None) -> str | None:
-    """Convert a day of a relative month: 下個月16號."""
+    """Convert a relative month that is followed by a day, such as 下個月16號."""
     match = MONTH_THEN_DAY.fullmatch(text)
     found = parse_relative_month(match["month"], reference) if match is not None else None
     return format_date(*found, _day(match["day"])) if match is not None and found is not None else None

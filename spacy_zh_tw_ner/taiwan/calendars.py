@@ -26,7 +26,7 @@ WEEKDAYS = {day: index for index, days in enumerate(("一", "二", "三", "四",
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the value of a whole number as it is written in dates: 113, 一百一十三, 一一三, 元 (the first year)."""
+    """Return the value of a whole number as dates write it: 113, 一百一十三, 一一三, 元 (1); None for other texts."""
     if text == "元":
         return 1
     value = parse_numeral(text, positional=len(text) > 2)
@@ -115,7 +115,7 @@ def from_lunar(year: int, month: int, day: int, *, leap: bool) -> str | None:
 
 
 def parse_lunar_day(text: str) -> int | None:
-    """Return the number of a day of a lunar month, such as 5 for 初五 and 23 for 二十三 (廿三 after `clean`)."""
+    """Return the number of a day of a lunar month, such as 5 for 初五. `clean` has replaced 廿三 by 二十三."""
     if text.startswith("初"):
         return (parse_numeral(text[1:]) if text[1:] == "十" else DIGITS.get(text[1:])) or None  # type: ignore[return-value]
     return parse_integer(text.removesuffix("日"))

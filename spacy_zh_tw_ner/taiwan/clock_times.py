@@ -85,9 +85,9 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
 def _split_digits(text: str) -> tuple[str, bool, str]:
     """Split a date and a time in digits at the space or "T" between them, as in 2024-04-27 15:30.
 
-    `clean` would delete the space.
+    This must be done before `clean` is called, because `clean` deletes the space.
 
-    RETURNS (tuple[str, bool, str]): The date, whether the text was split, and the time; ("", False, "") if it was not.
+    RETURNS (tuple[str, bool, str]): The date, True, and the time; ("", False, "") for a text of any other form.
     """
     match = DATE_AND_TIME.search(text) if len(text) < 64 else None
     return (text[: match.start()], True, text[match.end() :]) if match else ("", False, "")
@@ -108,13 +108,19 @@ def _moment(text: str, reference: date | None) -> str | None:
 
 
 def _full_day(text: str, reference: date | None) -> str | None:
-    """Return the normal form of a date if it is a single day, whose year may be unknown (XXXX-04-27), or None."""
+    """Return the normal form of a date, or None if the date is not a single day.
+
+    The year may be unknown, as in XXXX-04-27.
+    """
     value = normalize_date(text, reference) if text else None
     return value if value is not None and len(value) == 10 and "/" not in value and value[0] != "P" else None
 
 
 def _times(text: str) -> str | None:
-    """Convert a range of times on one day. If the end lacks a period, it has that of the beginning: 上午9時至11時."""
+    """Convert a range of times on one day.
+
+    If the end lacks a word such as 上午, the word of the beginning is used: 上午9時至11時.
+    """
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None
@@ -135,7 +141,7 @@ def _clock(text: str, *, with_date: bool = False) -> str | None:
     """Convert a time of day; None if it is ambiguous.
 
     with_date (bool): Whether there is a date before the time. Then 晚上12點 and 半夜兩點 are ambiguous: they may belong
-        to that day or to the next one (see CROSSES_MIDNIGHT).
+        to that day or to the next one.
     """
     match = CLOCK.fullmatch(text)
     if match is None:
@@ -170,9 +176,10 @@ def _hour(hour: int | None, period: str, match: re.Match[str], *, with_date: boo
     """Return the hour of the day, or None if it is ambiguous.
 
     hour (Optional[int]): The hour as written.
-    period (str): The word before or after it, such as 下午 or PM; "" without one.
-    match (re.Match[str]): The match of CLOCK: a digital time with a leading zero (09:30) is a 24-hour time.
-    with_date (bool): Whether there is a date before the time, as in `_clock`.
+    period (str): The word before or after the time that names a part of the day, such as 下午 or PM; "" without one.
+    match (re.Match[str]): The match of CLOCK. Without a period, a digital time with a leading zero (09:30) is a time of
+        the 24-hour clock, and not ambiguous.
+    with_date (bool): Whether there is a date before the time. Then hours that may belong to the next day are ambiguous.
     """
     if hour is None or hour > 24:
         return None

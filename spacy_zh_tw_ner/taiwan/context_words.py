@@ -98,16 +98,19 @@ class ContextFinder:
 
     @cached_property
     def _places(self) -> list[tuple[int, int, Context | None]]:
-        """Start, end and context of all context words. The context of a character that ends a sentence is None."""
+        """Start, end and context of each context word and of each end of a sentence.
+
+        The context of a character that ends a sentence is None.
+        """
         matches = _WORD_OR_SENTENCE_END.finditer(self._view)
         return [(match.start(), match.end(), _CONTEXTS.get(match[0])) for match in matches]
 
     def find(self, start: int, end: int) -> Context:
         """Find the context word of a number.
 
-        The places are searched in this order: the same sentence before the number, the characters just after it, the
-        header of its table column, and the sentence before. There, only words for `LABELS_FROM_EARLIER_SENTENCE` count,
-        and they raise the score less.
+        Four places are searched in this order: the same sentence before the number, the characters just after the
+        number, the header of its table column, and earlier sentences. In earlier sentences, only words for the labels
+        in `LABELS_FROM_EARLIER_SENTENCE` count, and strong words count as weak ones.
 
         start (int), end (int): The span of the number.
         RETURNS (Context): The word, or `NO_CONTEXT`.
@@ -122,7 +125,11 @@ class ContextFinder:
         return Context(earlier.label, False) if earlier.label in LABELS_FROM_EARLIER_SENTENCE else NO_CONTEXT
 
     def find_near(self, start: int, end: int) -> Context:
-        """Find the context word in the sentence before a number or just after it. The arguments are those of `find`."""
+        """Find the context word of a number in the same sentence before it or, if there is none, just after it.
+
+        start (int), end (int): The span of the number.
+        RETURNS (Context): The word, or `NO_CONTEXT`.
+        """
         if start not in self._before:  # numbers that begin at the same place share the words before them
             self._before[start] = self._nearest_before(start, CHARS_BEFORE, same_sentence=True)
         before = self._before[start]
@@ -153,7 +160,12 @@ class ContextFinder:
         return weak
 
     def _words_before(self, start: int, earliest: int, same_sentence: bool) -> Iterator[tuple[int, Context]]:
-        """Yield the end and the context of the words from `earliest` to the start of a number, the nearest first."""
+        """Yield the end position and the context of each context word before a number, the nearest word first.
+
+        start (int): Start of the number.
+        earliest (int): Position where the search ends; words before it are ignored.
+        same_sentence (bool): Whether only words in the sentence of the number are searched.
+        """
         for index in range(bisect_left(self._places, (start,)) - 1, -1, -1):
             start_of_word, end, context = self._places[index]
             if end <= earliest or (same_sentence and context is None):
@@ -171,11 +183,13 @@ def find_column_context(view: str, start: int) -> Context | None:
         姓名 | 出生年月日 | 帳號
         林美 | 58.07.11   | …          the second cell: BIRTHDAY
 
-    The header is the nearest line above, within `MAX_TABLE` characters, without digits and with a cell in this column.
+    The header is the nearest line above that has no digits and has a cell in the column of the value. Lines within
+    `MAX_TABLE` characters are searched.
 
     view (str): The text as `fold_widths` returns it.
     start (int): Position of the value.
-    RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the header cell has none; None if there is no such table.
+    RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the cell of the header has no context word; None if the value
+        is not in a table with a header.
     """
     line_start = view.rfind("\n", max(0, start - MAX_LINE), start) + 1
     if not line_start:  # without a line break, the slice below would be the text from its beginning

@@ -96,7 +96,7 @@ def find_lunar(view: str, place: int, contexts: ContextFinder) -> Finding | None
 
 
 def find_month_and_day(view: str, place: int, contexts: ContextFinder) -> Finding | None:
-    """Find a date without a year, such as 5月12日, or, after a word for birthdays, 生日3月2.
+    """Find a date without a year, such as 5月12日. After a word for birthdays, 日 may be missing: 生日3月2.
 
     view (str): The text as `fold_widths` returns it.
     place (int): Position of 月.
@@ -149,7 +149,13 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str, 
 
 
 def _year_alone(view: str, before: "re.Match[str]", stop: int, contexts: ContextFinder) -> Finding | None:
-    """Return a finding for a year of birth (1993年生) or a year with an era (民國69年), and None for other years."""
+    """Return a finding for a year of birth (1993年生) or a year with an era (民國69年), and None for other years.
+
+    view (str): The text as `fold_widths` returns it.
+    before (re.Match[str]): The match of BEFORE_YEAR, which ends before 年.
+    stop (int): Position after 年.
+    contexts (ContextFinder): Finds context words in the text.
+    """
     if BORN.match(view, stop) and stop - before.start() > 2:
         return Finding(before.start(), stop, "BIRTHDAY", 0.8, "year_of_birth")
     if before["era"] is None or "曆" in before["era"]:
@@ -169,14 +175,14 @@ def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Findin
 
 
 def _has_year_or_calendar(view: str, start: int) -> bool:
-    """Return whether a month follows a year (114年3月) or a calendar (農曆三月), for which there are other rules."""
+    """Return whether a year (114年) or a word for a calendar (農曆) is before a month. Other rules find such dates."""
     start -= view[start - 1 : start] == " "
     before = view[max(0, start - 2) : start]
     return before[-1:] == "曆" or (before[-1:] == "年" and before[0] in ENDS_YEAR)
 
 
 def _is_beside_person(view: str, begin: int, stop: int) -> bool:
-    """Return whether the sex or the age of a person, or 身分證, is next to a date."""
+    """Return whether the sex or the age of a person is next to a date, or 身分證 just after it."""
     before = PERSON_BEFORE.search(view, max(0, begin - CHARS_BEFORE), begin)
     return before is not None or PERSON_AFTER.match(view, stop) is not None
 

@@ -58,7 +58,7 @@ def normalize_duration(text: str) -> str | None:
 
 
 def _may_be_an_era(number: str) -> bool:
-    """Return whether a number before 年 may be the year of an era or of the western calendar, not a duration."""
+    """Return whether a number before 年 may also name a year of an era or of the western calendar (38年, 2024年)."""
     value = parse_numeral(number)
     if number.isascii():
         return not isinstance(value, int) or value > LONGEST_IN_DIGITS
@@ -68,7 +68,7 @@ def _may_be_an_era(number: str) -> bool:
 def _format(counts: dict[str, int], *, half: str | None, half_hour: str | None) -> str | None:
     """Return a duration in ISO 8601.
 
-    counts (dict[str, int]): Number of each unit, by the keys of LETTERS and in their order.
+    counts (dict[str, int]): Unit, a key of LETTERS → number of this unit, in the order of LETTERS.
     half (Optional[str]): 半 at the end (一年半), if present.
     half_hour (Optional[str]): 半 before 小時 (兩個半小時), if present.
     RETURNS (Optional[str]): None if the last unit cannot be halved, or weeks are combined with other units.

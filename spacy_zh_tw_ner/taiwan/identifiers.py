@@ -1,7 +1,7 @@
 """Validators of numbers that are issued in Taiwan, by form and check digit.
 
-All of them take a text of any length and accept full or half width, upper or lower case, and spaces, dashes or line
-breaks between the characters. A number that passes is well formed; it may not have been issued.
+All validators take a text of any length and accept full or half width, upper or lower case, and spaces, dashes or line
+breaks between the characters. A number that a validator accepts is well formed, but was perhaps never issued.
 """
 
 import re
@@ -81,7 +81,7 @@ def is_company_id(text: str) -> bool:
 
     Eight digits are multiplied by 1, 2, 1, 2, 1, 2, 4, 1, and the digits of the products are summed. The sum must be
     divisible by 5 (before 2023-04-01: by 10; these numbers remain valid). A 7 in the seventh place has the product 28,
-    whose digits sum to 10: it may count as 1 or as 0.
+    whose digits sum to 10. This 10 may be replaced by 1 or by 0 in the sum.
     Source: 財政部財政資訊中心 "營利事業統一編號檢查碼邏輯修正說明" (Ministry of Finance).
     """
     number = compact(text)

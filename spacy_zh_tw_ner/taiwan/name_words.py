@@ -1,4 +1,4 @@
-"""Words from which `names` recognizes persons and organizations: surnames, titles, words of forms, and endings."""
+"""Words by which `names` recognizes persons and organizations: surnames, titles, field names of forms, endings."""
 
 
 def _characters(text: str) -> str:

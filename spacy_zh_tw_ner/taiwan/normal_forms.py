@@ -23,7 +23,8 @@ def normalize(
     text (str): The text of the entity.
     label (str): Its label, one of LABELS.
     reference_date (Optional[date]): The day on which the text was written, for DATE and TIME.
-    default_currency (Optional[str]): See `normalize_money`.
+    default_currency (Optional[str]): ISO 4217 code for MONEY without a currency. None leaves such amounts without a
+        normal form.
     RETURNS (Optional[NormalForm]): A number for CARDINAL, ORDINAL and PERCENT (a ratio), `Money`, `Quantity`,
         `Address`, and a string in ISO 8601 for DATE and TIME. None for other labels, and for what is ambiguous or not
         understood.

@@ -2,7 +2,8 @@
 
     A123456789  shape (1, 9)  NATIONAL_ID, RESIDENT_ID          04595257  shape (0, 8)  COMPANY_ID, PHONE, …
 
-The scores depend on the context word (see `findings`): none, a weak one such as 公司, or a strong one such as 統編.
+The score depends on the context word, which `context_words` finds: none, a weak one such as 公司, or a strong one such
+as 統編.
 """
 
 import re
@@ -31,7 +32,7 @@ class NumberRule(NamedTuple):
     label (str): Label of its findings.
     name (str): Name of the rule in its findings.
     is_valid (Callable[[str], bool]): Returns whether a number of letters (upper case) and digits is valid.
-    alone (float): Score without a context word; 0 if the number alone says nothing.
+    alone (float): Score without a context word. It is 0 for rules that need a context word.
     weak (float): Score with a weak context word of the label.
     strong (float): Score with a strong context word of the label.
     """
@@ -61,12 +62,12 @@ def rules_for(number: str) -> Sequence[NumberRule]:
 
 
 def _has_shape(number: str) -> bool:
-    """Return True: only the shape of these numbers is known, and `RULES` has checked it."""
+    """Return True, for numbers of which only the shape is known. `rules_for` has already compared the shape."""
     return True
 
 
 def _is_account(number: str) -> bool:
-    """Return whether a number is no mobile number and no free line (0800), so that it may be a bank account."""
+    """Return whether a number may be a bank account: it is neither a mobile number nor a free line (0800, 0809)."""
     return phone_kind(number) != "mobile" and not number.startswith(("0800", "0809"))
 
 

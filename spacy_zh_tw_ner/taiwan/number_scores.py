@@ -76,10 +76,11 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
 def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
     """Find the span of a number with its prefix and suffix.
 
-    The span of a telephone number includes a "+" or "(" before it and its extension, that of a bank account the "("
-    before its bank code, and that of a military number its 玄字第 and 號.
+    The span of a telephone number includes a "+" or "(" before the number, and its extension. The span of a bank
+    account includes a "(" before its bank code. The span of a military number includes 玄字第 and 號.
 
-    rule (NumberRule), number (Number): See `score_number`.
+    rule (NumberRule): The rule that has found the number to be valid.
+    number (Number): The number.
     RETURNS (tuple[int, int]): Start, and end (exclusive).
     """
     view, begin, stop, *_ = number
@@ -99,10 +100,11 @@ def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
 
 
 def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
-    """Return whether a rule must not find a number.
+    """Return whether the text around a number, or its separators, show that the number is not of the kind of a rule.
 
-    The number is part of a path, of a document number or of a measure, or it lacks a sign that the rule requires, such
-    as 玄字第 or the dash after a bank code.
+    A number is excluded in these cases: it is part of a path, of a document number or of a measure; its second line
+    begins like a list item or a date; or it lacks a sign that the rule requires, such as 玄字第 before a military
+    number or the dash after a bank code.
     """
     view, begin, stop, *_ = number
     if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
@@ -124,7 +126,7 @@ def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
 
 
 def _is_in_path(view: str, place: int, beyond: int) -> bool:
-    """Return whether a slash joins a number to letters or digits, as in 2024/04595257.
+    """Return whether a slash joins one side of a number to an ASCII letter or digit, as in 2024/04595257.
 
     place (int): Position of the character just before or just after the number.
     beyond (int): Position of the character on the other side of `place`, away from the number.
@@ -135,8 +137,9 @@ def _is_in_path(view: str, place: int, beyond: int) -> bool:
 def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
     """Return the score of a number by its context word.
 
-    Some rules have further signs: 玄字第 for military numbers, another telephone number before one without an area
-    code, 健保 for health insurance cards, and words for vehicles for license plates.
+    If the context word has another label than the rule, or is missing, the text around the number may raise the score
+    of some rules: 玄字第 before a military number, another telephone number before one without an area code, 健保
+    before a health insurance card number, and words for vehicles around a license plate.
     """
     view, begin, stop, *_ = number
     if context.label == rule.label:
@@ -153,7 +156,7 @@ def _score_in_context(rule: NumberRule, number: Number, context: Context) -> flo
 
 
 def _score_plate(view: str, begin: int, stop: int) -> float:
-    """Return the score of a plate without a context word, by its form and by words for vehicles around it."""
+    """Return the score of a license plate that has no context word, by its form and by words for vehicles around it."""
     is_near_vehicle = VEHICLE.search(view, max(0, begin - CHARS_NEAR), stop + CHARS_NEAR) is not None
     if SPACED_PLATE.fullmatch(view, begin, stop) and is_near_vehicle:
         return 0.9  # `_doubt_from_form` lowers it to 0.54
@@ -163,7 +166,7 @@ def _score_plate(view: str, begin: int, stop: int) -> float:
 
 
 def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> float:
-    """Return a factor from 0 to 1 for the score of a number whose context word has another label."""
+    """Return the factor, from 0 to 1, by which a context word with another label than the rule lowers the score."""
     if context.label == OTHER:
         is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))
         return 0.75 if is_certain else 0.5
@@ -175,7 +178,10 @@ def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> floa
 
 
 def _doubt_from_form(rule: NumberRule, number: Number) -> float:
-    """Return a factor from 0 to 1 for the score of a number without a strong context word, by how it is written."""
+    """Return the factor, from 0 to 1, by which the way in which a number is written lowers its score.
+
+    It applies to numbers without a strong context word of their label, such as digits on two lines.
+    """
     raw, digits = number.raw, number.digits
     doubt = 0.8 if "\n" in raw else 1.0  # may be two numbers on two lines
     if rule.label == "PHONE" and raw.isdigit() and phone_kind(digits) == "landline":

@@ -72,7 +72,7 @@ def normalize_percent(text: str) -> Decimal | None:
 
 
 def clean(text: str) -> str:
-    """Normalize widths (NFKC), replace banking characters, and delete white space.
+    """Normalize widths (NFKC), replace banking numerals (壹) by everyday ones (一), and delete white space.
 
     text (str): The text of an entity.
     RETURNS (str): The text that the parsers of this package expect; "" for texts longer than MAX_LENGTH.
@@ -86,8 +86,9 @@ def parse_numeral(text: str, *, positional: bool = False) -> int | Decimal | Non
     """Return the value of a numeral without a sign.
 
     text (str): A text that `clean` has returned.
-    positional (bool): Also read two or three Chinese digits without a zero one by one, as in years: 一一三 is 113.
-        Elsewhere, such digits are estimates (五六) or unclear.
+    positional (bool): True for numbers such as years, in which two or three Chinese digits are read one by one: 一一三
+        is 113. If it is False, such digits have no value unless one of them is a zero, because they are estimates
+        (五六) or ambiguous.
     RETURNS (Optional[int | Decimal]): The value, an int if it is whole; None if it is not one number.
     """
     if not text:
@@ -137,7 +138,7 @@ def _ascii_integer(text: str) -> int | None:
 def _positional(text: str, *, short: bool) -> int | None:
     """Return the value of Chinese digits that are read one by one: 二〇二四 is 2024.
 
-    short (bool): Accept two or three digits without a zero, too.
+    short (bool): Also accept two or three digits none of which is a zero.
     """
     if "兩" in text or not (short or len(text) > 3 or "零" in text[1:] or "〇" in text[1:]):
         return None
@@ -172,7 +173,7 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
     left (str): The numeral before the unit, which multiplies it; "" for 1.
     unit (str), size (int): The unit, such as 萬, and its value.
     right (str): The numeral after the unit, which is added.
-    colloquial (bool): See `_with_units`.
+    colloquial (bool): Allow a single final digit that counts the next lower unit: 三萬五 is 35,000.
     """
     if not left:
         factor: Decimal | int | None = 1 if unit == "十" else None
@@ -197,8 +198,8 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
 def _lacks_unit(text: str, rest: Decimal | int) -> bool:
     """Return whether the number after 億 is ambiguous because 萬 may be left out: 三億五千 may be 三億五千萬.
 
-    text (str): The numeral after the unit.
-    rest (Decimal | int): Its value.
+    text (str): The numeral after 億.
+    rest (Decimal | int): The value of this numeral.
     """
     return rest < 10**4 and text[0] not in "零〇"
 
@@ -215,7 +216,7 @@ def _rest(text: str, size: int, *, colloquial: bool) -> Decimal | int | None:
 
     text (str): The numeral, which is not empty.
     size (int): The value of the unit.
-    colloquial (bool): See `_with_units`.
+    colloquial (bool): Allow a single final digit that counts the next lower unit: 三萬五 is 35,000.
     """
     if text[0] in "零〇":
         value = _with_units(text[1:], colloquial=colloquial) if len(text) > 1 else None
@@ -241,12 +242,12 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _without_zeros(value: Decimal | int) -> Decimal | int:
-    """Return a whole number as int, and another one as a Decimal without zeros at its end."""
+    """Return a whole number as an int, and any other number as a Decimal without zeros at its end."""
     return int(value) if value == int(value) else Decimal(value).normalize()
 
 
 def _ratio(text: str) -> Decimal | None:
-    """Return a percentage without a sign as a ratio, or None."""
+    """Return a percentage without a minus sign as a ratio, or None for other texts."""
     if text in {"百分之百", "百分百"}:
         return Decimal(1)
     if match := PER_CENT.fullmatch(text):

@@ -117,7 +117,7 @@ def find_numeric_dates(view: str, start: int, end: int, contexts: ContextFinder)
 
 
 def _is_part_of_number(view: str, begin: int, stop: int) -> bool:
-    """Return whether a dash joins a date with dashes to another number, as in 12-2024-04-27."""
+    """Return whether a dash joins a date to another number, as in 12-2024-04-27, so that it may be no date."""
     return view[begin - 1 : begin] == "-" or (view[stop : stop + 1] == "-" and view[stop + 1 : stop + 2].isdigit())
 
 

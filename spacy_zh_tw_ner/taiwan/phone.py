@@ -38,7 +38,7 @@ PLATES = re.compile(
 
 
 def is_phone(text: str) -> bool:
-    """Return whether a text is a telephone number of a person or business in Taiwan; see `phone_kind`."""
+    """Return whether a text is a mobile number, a landline or an Internet line (070) of Taiwan."""
     return phone_kind(text) is not None
 
 

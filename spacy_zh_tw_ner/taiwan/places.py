@@ -1,7 +1,7 @@
 """Counties and districts of Taiwan: 22 counties and special municipalities, 368 townships, cities and districts.
 
 Sources: the Local Government Act (地方制度法) and the list of the Ministry of the Interior (內政部, 全國行政區域簡稱,
-Open Government Data License 1.0). 臺 and 台 are the same: compare names after `fold_place`.
+Open Government Data License 1.0). 臺 and 台 are variants of one character: call `fold_place` before names are compared.
 """
 
 from functools import cache

@@ -79,7 +79,12 @@ def relative_date(text: str, reference: date | None) -> str | None:
 
 
 def parse_relative_year(text: str, reference: date | None) -> int | None:
-    """Return the Gregorian year of a key of RELATIVE_YEARS, such as 去年; None without a reference date."""
+    """Return the Gregorian year that a word such as 去年 names.
+
+    text (str): A key of RELATIVE_YEARS, such as 去年.
+    reference (Optional[date]): The day on which the text was written.
+    RETURNS (Optional[int]): None without a reference date.
+    """
     return None if reference is None else reference.year + RELATIVE_YEARS[text]
 
 

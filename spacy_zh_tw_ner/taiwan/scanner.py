@@ -61,14 +61,17 @@ def scan(text: str, *, min_score: float = DEFAULT_MIN_SCORE, labels: Collection[
 def find_candidates(text: str, *, labels: Collection[str] | None = None) -> list[Finding]:
     """Return the findings of all rules with any score, in no particular order; they may overlap.
 
-    text (str), labels (Optional[Collection[str]]): See `scan`.
+    text (str): Any text.
+    labels (Optional[Collection[str]]): Labels to find; default: all of `LABELS`.
     """
     found = _find_all(fold_widths(text))
     return found if labels is None else [finding for finding in found if finding.label in frozenset(labels)]
 
 
 class _AccountWords:
-    """The places of the words near which accounts and secrets are searched, found in one pass when first needed.
+    """Positions of the words near which accounts and secrets are searched, such as LINE, 帳號 and 密碼.
+
+    All positions are found in one pass when they are first needed.
 
     view (str): The text as `fold_widths` returns it.
     """
@@ -81,22 +84,25 @@ class _AccountWords:
         return [match.start() for match in WORD_NEAR_ACCOUNT.finditer(self._view)]
 
     def are_near(self, start: int, end: int) -> bool:
-        """Return whether a word is in an ASCII stretch or in the characters before it."""
+        """Return whether one of the words is in an ASCII stretch or in the `CHARS_BEFORE` characters before it.
+
+        start (int), end (int): The span of the stretch.
+        """
         # A place that overlaps a longer word is not in the list, but that word is.
         first = bisect_left(self._starts, start - CHARS_BEFORE - LONGEST_WORD)
         return first < len(self._starts) and self._starts[first] < end
 
 
 def _segments(found: list[Finding]) -> list[Segment]:
-    """Return findings as segments for interval scheduling, with their indices in `found` as kinds.
+    """Convert findings to segments for interval scheduling. The kind of each segment is the index of its finding.
 
-    The weight is score × length, so that a whole address outweighs a number in it.
+    The weight is score × length, so that the segment of a whole address outweighs that of a number in the address.
     """
     return [Segment(f.start, f.end, index, f.score * (f.end - f.start)) for index, f in enumerate(found)]
 
 
 def _find_all(view: str) -> list[Finding]:
-    """Return the findings of all labels in a text, as `fold_widths` returns it."""
+    """Return the findings of all labels, with any score, in a text that `fold_widths` has returned."""
     found: list[Finding] = []
     contexts, words = ContextFinder(view), _AccountWords(view)
     address_end = 0

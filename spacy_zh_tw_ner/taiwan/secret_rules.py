@@ -1,10 +1,10 @@
 """Rules for passwords, keys, PINs and door codes, by the words around them.
 
-    密碼已改為「Qt!113」             SECRET: the value after 密碼 and a word such as 為 or 是, a colon, or nothing
+    密碼已改為「Qt!113」             SECRET: the value after 密碼, also with a colon or a word such as 為 between
     登入用 admin / Fw@8680Nei       letters, digits and a sign, after a word for a login
 
-They are searched in ASCII stretches (sequences of ASCII characters, see `scanner`). The words are searched in a stretch
-and in the `CHARS_BEFORE` characters before it.
+Secrets are searched in ASCII stretches (sequences of ASCII characters). The words are searched in the stretch of the
+secret and in the `CHARS_BEFORE` characters before this stretch.
 """
 
 import re
@@ -81,7 +81,8 @@ def _secret_after_word(view: str, word: "re.Match[str]", start: int) -> Iterator
 
     view (str): The text as `fold_widths` returns it.
     word (re.Match[str]): The match of SECRET_WORD.
-    start (int): Start of the ASCII stretch. A value that begins before it was found in an earlier stretch.
+    start (int): Start of the ASCII stretch. A value that begins before this position is skipped, because it was
+        found in an earlier stretch.
     """
     gap = SECRET_GAP.match(view, word.end())
     assert gap is not None  # the pattern also matches the empty string
@@ -109,5 +110,5 @@ def _is_mixed(token: str) -> bool:
 
 
 def _end_of_secret(view: str, begin: int, stop: int) -> int:
-    """Return the end of a secret without the punctuation after it."""
+    """Return the end of the secret in `view[begin:stop]`, without the punctuation at its end."""
     return begin + len(view[begin:stop].rstrip(".,;:()[]{}\"'?/"))

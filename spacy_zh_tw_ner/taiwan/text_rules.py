@@ -32,13 +32,13 @@ TRAILING = ".,;:!?)]}>'\""  # punctuation after a URL that is not part of it
 
 
 def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find EMAIL, URL, IP, and SECRET (tokens with a published prefix) in a sequence of ASCII characters.
+    """Find EMAIL, URL, IP, and SECRET (tokens with a published prefix) in one ASCII stretch.
 
     Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the token prefixes that OpenAI, GitHub,
     GitLab, AWS, Google, Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
 
     view (str): The text as `fold_widths` returns it.
-    start (int), end (int): The span of the sequence.
+    start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): In no particular order; findings may overlap.
     """
     has_dot = view.find(".", start, end) >= 0
@@ -58,7 +58,7 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield an e-mail address around each "@": up to 64 characters before it, and a domain with a dot after it."""
+    """Yield e-mail addresses: up to 64 characters before an "@", and a domain with a dot after the "@"."""
     place, begin_at = view.find("@", start, end), start
     while place >= 0:
         begin = place
@@ -79,7 +79,10 @@ def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _urls(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield URLs with a scheme or www., and then the domains without either in the text after the last such URL."""
+    """Yield the URLs that begin with a scheme or www., and the domains that begin with neither.
+
+    Domains are searched only after the last URL with a scheme or www. in the ASCII stretch.
+    """
     searched_to = start
     for match in URL.finditer(view, start, end):
         begin, stop = match.span()

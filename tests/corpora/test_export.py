@@ -12,16 +12,8 @@ from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.components.span_annotations import register_extension, write_scores
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.export import (
-    WRITERS,
-    Proposal,
-    config_path,
-    export,
-    labels_of,
-    most_uncertain_first,
-    propose,
-    write_corpus,
-)
+from spacy_zh_tw_ner.corpora.export import WRITERS, config_path, export, labels_of, propose, write_corpus
+from spacy_zh_tw_ner.corpora.export_order import Proposal, most_uncertain_first
 from spacy_zh_tw_ner.corpora.formats.label_studio_config import read_label_config
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.entities import Entity, Prediction

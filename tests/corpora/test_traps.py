@@ -10,7 +10,8 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.export import WRITERS, Proposal, why_not, write_corpus
+from spacy_zh_tw_ner.corpora.export import WRITERS, why_not, write_corpus
+from spacy_zh_tw_ner.corpora.export_order import Proposal
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
