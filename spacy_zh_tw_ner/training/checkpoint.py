@@ -34,7 +34,7 @@ MOMENTS = ("mom1", "mom2", "averages")
 
 @dataclass
 class Position:
-    """Progress of a training run: numbers of updates and tokens, duration, losses, and scores of the evaluations."""
+    """Progress of a training run: number of updates and of tokens, duration, losses, and scores of the evaluations."""
 
     step: int = 0  # number of updates
     words: int = 0  # number of tokens processed

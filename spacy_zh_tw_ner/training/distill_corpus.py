@@ -104,11 +104,11 @@ def require_weights(
 ) -> None:
     """Check the settings that weigh annotated examples and predictions of the teacher.
 
-    weight (float): See `DistillCorpus`.
-    gold_share (Optional[float]): See `DistillCorpus`.
-    names (tuple[str, str]): Names of the two settings for the message.
-    error (type): The error to raise: a UsageError for options of a command.
-    RAISES (SettingError | UsageError): If one of them is out of range.
+    weight (float): Weight of the loss of a text that the teacher has predicted; more than 0, up to 1000.
+    gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1; or None.
+    names (tuple[str, str]): Names of the two settings, for the message.
+    error (type): Class of the error: SettingError for settings of a config, UsageError for options of a command.
+    RAISES (SettingError | UsageError): If `weight` or `gold_share` is out of range.
     """
     if not 0.0 < weight <= 1e3:
         raise error(Errors.ZT112.format(name=names[0], value=weight, remedy="Give more than 0, up to 1000."))

@@ -150,7 +150,7 @@ class Pitfalls:
 
 
 def _too_few_steps(last: ProgressReport) -> Iterator[str]:
-    """Yield a hint if the run had less than half of the usual number of steps."""
+    """Yield a hint if the run ended before half of the steps that configs of this package have (`USUAL_STEPS`)."""
     usual = next((steps for part, steps in USUAL_STEPS.items() if part in last.rates), 0)
     if last.step < usual // 2:
         yield f"training.max_steps of {last.step} is too small: configs of this package have {usual:,}"

@@ -45,7 +45,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """The first lines, JSON objects or Parquet rows of a file, from which its format is detected."""
+    """The beginning of a file, from which its format is detected: lines, JSON objects or Parquet rows."""
 
     path: Path
     lines: list[str]  # the first lines; empty for a JSON array or Parquet
