@@ -117,17 +117,13 @@ class Gold:
 
     @property
     def partly_annotated(self) -> BoolsT:
-        """Return a (batch_size,) mask of the sequences in which the gold mask allows several tags at some rows only.
-
-        Sequences that are neither completely annotated, nor completely unannotated, nor impossible are in the mask.
-        """
+        """Return a (batch_size,) bool mask of the sequences that are not annotated, unannotated or impossible."""
         return ~(self.annotated | self.unannotated | self.impossible)
 
     def with_weights(self, weighted: BoolsT) -> "Gold":
-        """Return a copy in which the given sequences are neither annotated nor unannotated, so that they are partly so.
+        """Return a copy in which sequences with weights are partly annotated: neither `annotated` nor `unannotated`.
 
-        weighted (np.ndarray): (batch_size,) bool: whether a sequence has tags with a weight (`log_weights` of
-            `crf.likelihood.log_likelihood`).
+        weighted (np.ndarray): (batch_size,) bool: whether a sequence has a tag with a weight other than 1.
         """
         return replace(self, annotated=self.annotated & ~weighted, unannotated=self.unannotated & ~weighted)
 

@@ -264,7 +264,10 @@ def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, f
 
 
 def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
-    """Evaluate the pipeline on the dev data, with averaged weights if the optimizer has them."""
+    """Evaluate the pipeline on the dev data, with averaged weights if the optimizer has them.
+
+    RETURNS (tuple[float, dict[str, Any]]): The weighted score by which the best pipeline is chosen, and all scores.
+    """
     return_freed_memory()  # freed by training; evaluation allocates blocks of other sizes
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()

@@ -162,6 +162,6 @@ def _numbered(hints: Iterator[str]) -> str:
 
 
 def _rises(reports: Sequence[ProgressReport]) -> bool:
-    """Return whether a learning rate rose between the last two reports, as in a warm-up."""
+    """Return whether at least one learning rate rose between the last two reports, as it does in a warm-up."""
     before, now = reports[-2].rates, reports[-1].rates
     return any(rate > before.get(part, rate) for part, rate in now.items())

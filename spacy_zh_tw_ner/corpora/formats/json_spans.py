@@ -163,8 +163,8 @@ def read_raw(
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     reading (Reading): `reject` receives the rejected objects.
     parse (Callable[[dict, str], Iterator[RawRecord]]): Parser of the format: takes an object and its origin (file and
-        line), and yields the records of the object. It yields no record if the object is to be left out, and raises a
-        ValueError, LookupError or TypeError if it cannot parse the object.
+        line), and yields the records of the object. It yields no record if the object is to be left out. If it raises
+        an error such as ValueError, LookupError or TypeError, the object is rejected.
     name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
     objects (Optional[Iterable[tuple[str, dict]]]): Origins and objects to parse instead of those of the file.

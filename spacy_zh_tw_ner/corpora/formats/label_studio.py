@@ -260,7 +260,7 @@ def write_label_studio(record: Record, scores: list[float], *, number: int, mode
 
 
 def least_score(scores: Iterable[float | None]) -> dict[str, float]:
-    """Return the field `score` of a prediction: the lowest score of its entities; empty if none has a score."""
+    """Return {"score": the lowest score of the entities} for a prediction; an empty dictionary if none has a score."""
     known = [score for score in scores if score is not None]
     return {"score": round(min(known), 4)} if known else {}
 

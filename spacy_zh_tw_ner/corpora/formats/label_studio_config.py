@@ -50,7 +50,7 @@ class SpanControl(NamedTuple):
 
 @dataclass
 class _Tags:
-    """Collects the `<Text>`, `<Labels>` and `<Label>` tags of a labelling configuration, as handler of an XML parser."""
+    """Collects the `<Text>`, `<Labels>` and `<Label>` tags of a labelling configuration from XML events."""
 
     texts: dict[str, str] = field(default_factory=dict)  # name → attribute `value`
     remote: set[str] = field(default_factory=set)  # names of texts that are loaded from URLs
