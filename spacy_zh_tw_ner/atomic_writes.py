@@ -12,8 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -21,10 +19,9 @@ from pathlib import Path
 from typing import IO
 
 from .errors import Errors, OutputError
+from .file_locks import locked
 
 MAX_NAME = 200  # bytes of the target's name in a temporary name; file systems allow 255 for the whole name
-# Error numbers that mean that a file system has no locks
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def write_whole(target: Path, data: bytes, *, private: bool = False) -> None:
@@ -79,7 +76,7 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
     made = [parent for parent in target.parents if not parent.exists()]  # the innermost first
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(target.with_name(f"{_prefix(target)}lock"), target, wait=wait) as has_lock:
+        with locked(target.with_name(f"{_prefix(target)}lock"), target, wait=wait) as has_lock:
             if has_lock:
                 _remove_leftovers(target)
             yield
@@ -132,51 +129,6 @@ def put_in_place(temporary: Path, target: Path) -> None:
         old.replace(target)
         raise
     _remove(old)
-
-
-def open_scratch_folder(prefix: str) -> tuple[Path, int]:
-    """Make an empty folder for temporary files of this process, and remove those of killed processes.
-
-    The process holds the lock of its folder until it ends or is killed.
-
-    prefix (str): Beginning of the folder's name, in the system's folder of temporary files.
-    RETURNS (tuple[Path, int]): The folder and the handle of its lock, both for `remove_scratch_folder`.
-    """
-    root = Path(tempfile.gettempdir())
-    for path in root.glob(f"{prefix}*.lock"):
-        with suppress(OSError):  # locked by its process, or a file of another user
-            _remove_abandoned(path)
-    while True:
-        lock = root / f"{prefix}{secrets.token_hex(8)}.lock"
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with suppress(BlockingIOError):
-            _lock(handle, wait=False)
-            if _is_same(handle, lock):  # another process may have removed it before it was locked
-                break
-        os.close(handle)
-    folder = lock.with_suffix("")
-    folder.mkdir(0o700)
-    return folder, handle
-
-
-def remove_scratch_folder(folder: Path, handle: int) -> None:
-    """Remove a folder of `open_scratch_folder`, and release its lock."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.close(handle)
-    folder.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _remove_abandoned(lock: Path) -> None:
-    """Remove a scratch folder whose process has ended; raise an OSError if the process holds its lock."""
-    handle = os.open(lock, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-    try:
-        has_lock = _lock(handle, wait=False) and _is_same(handle, lock)
-        if has_lock and not lock.with_suffix("").is_symlink():
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-    finally:
-        os.close(handle)
-    if has_lock:
-        lock.unlink(missing_ok=True)
 
 
 def resolve(path: Path) -> Path:
@@ -234,74 +186,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
-    """Context manager: create a lock file, hold an exclusive lock on it, and remove it at the end.
-
-    path (Path): The lock file.
-    target (Path): The file or folder that the lock protects, for the error message.
-    wait (bool): Whether to wait for a lock that another process or thread holds, instead of raising an error.
-    YIELDS (bool): Whether the file system supports locks. If not, nothing is locked.
-    RAISES (OutputError): If another process or thread holds the lock, and `wait` is False.
-    """
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            has_lock = _lock(handle, wait=wait)
-        except BlockingIOError:
-            os.close(handle)
-            raise OutputError(Errors.ZT674.format(path=target)) from None
-        except BaseException:
-            os.close(handle)
-            raise
-        # If the process that held the lock has removed the lock file since, lock the new file.
-        if _is_same(handle, path):
-            break
-        os.close(handle)
-    try:
-        yield has_lock
-    finally:
-        if sys.platform == "win32":
-            os.close(handle)  # Windows does not remove open files
-            with suppress(OSError):
-                path.unlink()
-        else:
-            path.unlink(missing_ok=True)
-            os.close(handle)
-
-
-def _is_same(handle: int, path: Path) -> bool:
-    """Return whether the file that is open as descriptor `handle` is still the file at `path`.
-
-    It is another file if, after `handle` was opened, `path` was removed or created again.
-    """
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int, *, wait: bool) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(str(error)) from error
-        return True
-else:
-    import fcntl
-
-    def _lock(handle: int, *, wait: bool) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            return False
-        return True

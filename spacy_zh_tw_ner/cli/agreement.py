@@ -17,11 +17,11 @@ SHOWN = 10  # texts that are printed
 def report_agreement(
     sources: Sequence[Path], *, output: Path | None, page: Path | None, text_field: str | None, offsets: str
 ) -> None:
-    """Measure the agreement between the annotators of some files, and print it.
+    """Measure the agreement between the annotators of some files, print it, and write the report and the page.
 
     sources (Sequence[Path]): The files.
-    output (Optional[Path]): JSON file for the report.
-    page (Optional[Path]): HTML page for the texts that differ.
+    output (Optional[Path]): JSON file for the report; None for no file.
+    page (Optional[Path]): HTML page of the texts whose annotations differ; None for no page.
     text_field (Optional[str]): Field of the text; None to detect it.
     offsets (str): Unit of the offsets; "auto" to detect it for each file.
     """
@@ -74,7 +74,7 @@ def _print(report: "AgreementReport") -> None:
 
 
 def _print_text(one: "SharedText") -> None:
-    """Print a text once for each annotator, with the entities in brackets."""
+    """Print a text once for each of its annotators, with the entities of this annotator in brackets."""
     from ..evaluation.agreement_page import split_reading
 
     print(one.origin)

@@ -1,4 +1,4 @@
-"""`distill TEACHER TEXTS OUT`: train a small pipeline on the predictions of a large one."""
+"""Define `distill TEACHER TEXTS OUT`, which trains a small pipeline on the predictions of a large one."""
 
 from pathlib import Path
 
@@ -31,11 +31,11 @@ def distill_cli(
         False, "--force", "-F", help="Replace the training run and the predictions of the teacher in the folder OUT."
     ),
 ) -> None:
-    """Train a pipeline on the predictions of another one for unlabelled texts, beside annotated sentences.
+    """Train a pipeline on annotated sentences, and on the predictions of another pipeline for unlabelled texts.
 
-    The student learns the probabilities that the CRF of the teacher gives to tags and transitions. They are stored in
-    OUT/teacher. An interrupted command continues with --resume. Settings of the config can be given as options, as in
-    `train`.
+    The student learns the probabilities that the CRF of the teacher gives to tags and transitions. These
+    probabilities are stored in OUT/teacher. An interrupted command continues with --resume. Settings of the config can
+    be given as options, as in `train`.
     """
     from ..components.inspection import find_recognizer
     from ..errors import Errors, UsageError, Warnings

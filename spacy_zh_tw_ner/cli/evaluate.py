@@ -136,8 +136,8 @@ def _read_golds(nlp: "Language", data: Path, label_map: "LabelMap | None", spans
 
     nlp (Language): The pipeline; labels that it cannot predict are reported.
     data (Path): The corpus.
-    label_map (LabelMap | None): Map of the labels; labels that it leaves out are reported.
-    spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`, whose labels are checked.
+    label_map (LabelMap | None): Map of the labels to common ones; labels that it leaves out are reported.
+    spans_key (str): Key of the entities in `doc.spans`, whose labels are not checked; empty for `doc.ents`.
     RETURNS (list[Doc]): The documents.
     """
     from ..evaluation.label_maps import read_mapped_golds

@@ -1,4 +1,4 @@
-"""Add the commands to spaCy's command line, as `python -m spacy zh-tw-ner …`.
+"""Add the commands of `zh-tw-ner` to spaCy's command line, so that `python -m spacy zh-tw-ner …` runs them.
 
 spaCy imports this module through the entry point group `spacy_cli`, before it parses the command line.
 """

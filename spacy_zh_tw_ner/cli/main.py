@@ -55,7 +55,7 @@ class App(typer.Typer):
     """
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandT], CommandT]:
-        """Return a decorator that registers a function as a command. Arguments as in `typer.Typer.command`."""
+        """Return a decorator that registers a function as a command. It has the arguments of `typer.Typer.command`."""
         register = super().command(name, **settings)
 
         def decorate(function: CommandT) -> CommandT:

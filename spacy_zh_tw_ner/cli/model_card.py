@@ -30,7 +30,7 @@ def model_card_cli(
     """Write a model card: labels, corpus, licence, scores by label, calibration, limits and citation.
 
     If OUT is a folder, it becomes a copy of the pipeline with the card as README.md, with description, licence and
-    corpus in meta.json, and with --license-file as LICENSES_SOURCES. `spacy package` uses all three.
+    corpus in meta.json, and with --license-file as LICENSES_SOURCES. `spacy package` uses these three files.
     """
     import shutil
 

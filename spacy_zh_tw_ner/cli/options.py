@@ -34,7 +34,7 @@ IGNORE_HELP = "Write OUT even if F falls by more than --max-f1-drop, or if there
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser for an option that accepts only the given values, in upper or lower case."""
+    """Return a parser for an option that accepts only the given values, ignoring case."""
     return lambda value: pick(value, choices)
 
 
@@ -59,7 +59,7 @@ def export_format(value: str) -> str:
 
 
 def offset_unit(value: str) -> str:
-    """Parse the value of `--offsets`, ignoring case.
+    """Parse the value of `--offsets`, the unit of the offsets in a file, ignoring case.
 
     RAISES (typer.BadParameter): If there is no such unit.
     """
@@ -117,7 +117,7 @@ def check_drop(data: Path, before: float, after: float, *, limit: float, ignore:
     before, after (float): Micro F of exact spans before and after quantization, 0 to 100.
     limit (float): Largest allowed difference `before - after`.
     ignore (bool): Print a warning instead of raising an error.
-    instead (str): The value of `--to` that the message recommends, because it lowers F less.
+    instead (str): Another value of `--to`, which lowers F less. The message recommends it.
     RAISES (ValueError): If F falls by more than the limit and `ignore` is False.
     """
     drop = before - after

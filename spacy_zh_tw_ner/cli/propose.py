@@ -1,4 +1,4 @@
-"""Define `propose TEXTS OUT`, which annotates texts partially with several sources."""
+"""Define `propose TEXTS OUT`, which annotates texts with weak sources, such as word lists and rules."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def propose_cli(
     """Annotate texts with weak sources: word lists, patterns, rules, pipelines, GLiNER, answers of a language model.
 
     Where sources agree, OUT has entities; where they contradict each other, it allows several readings; elsewhere, O
-    has a weight. What cannot be used is listed in OUT with the ending .rejects.jsonl.
+    has a weight. Proposals that cannot be used are listed in OUT with the ending .rejects.jsonl.
     """
     from dataclasses import replace
 

@@ -92,7 +92,8 @@ def serve_cli(
 ) -> None:
     """Serve pipelines over HTTP: a web page at /, the API documentation at /docs, and a back end for Label Studio.
 
-    SIGHUP, or POST /v1/reload, loads the files of the pipelines again and serves them if they are not worse.
+    SIGHUP, or POST /v1/reload, loads the files of the pipelines again, and serves them. With --reload-dev, a
+    pipeline whose F is lower than before is not served.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

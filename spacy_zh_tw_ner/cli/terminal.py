@@ -23,7 +23,7 @@ class LinePrinter(Printer):
     def text(  # type: ignore[override]  # all but the texts by keyword
         self, title: Any = "", text: Any = "", *, icon: str | None = None, **settings: Any
     ) -> Any:
-        """Print a message on one line. Arguments as in `wasabi.Printer.text`."""
+        """Print a message on one line. The arguments are those of `wasabi.Printer.text`."""
         symbol = self.icons.get(icon or "", "") if self.pretty else ""
         title, text = (str(part).replace(" ", GLUE) for part in (f"{symbol} {title}".strip(), text))
         shown = {key: settings.pop(key) for key in ("show", "no_print", "exits") if key in settings}
@@ -59,8 +59,8 @@ def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[
     """Show a progress bar for reading a file or folder, if the output is a terminal.
 
     source (Path): The file or folder.
-    YIELDS (tuple[Callable[[str], object], Callable[[float], object]]): A function that prints a message, and one that
-        receives the number of bytes read since its last call.
+    YIELDS (tuple[Callable[[str], object], Callable[[float], object]]): A function that prints a message; and a function
+        that advances the bar. Its argument is the number of bytes read since its last call.
     """
     from tqdm import tqdm
 

@@ -53,18 +53,24 @@ def train_cli(
 
 
 def read_overridden(config: str, arguments: list[str]) -> "Config":
-    """Read a config or preset, and apply the settings on the command line.
+    """Read a config or preset, apply the settings on the command line, and replace its variables by their values.
 
     config (str): A config file, or the name of a preset.
     arguments (list[str]): Options such as --training.max_steps 2000.
-    RETURNS (Config): The config, not interpolated.
+    RETURNS (Config): The interpolated config.
     RAISES (typer.BadParameter): If an argument is not a setting, or has no value.
     """
     return read_not_interpolated(config, arguments).interpolate()
 
 
 def read_not_interpolated(config: str, arguments: list[str]) -> "Config":
-    """Read a config as `read_overridden` does, but keep its variables, such as ${paths.train}."""
+    """Read a config or preset, apply the settings on the command line, and keep its variables, such as ${paths.train}.
+
+    config (str): A config file, or the name of a preset.
+    arguments (list[str]): Options such as --training.max_steps 2000.
+    RETURNS (Config): The config, not interpolated.
+    RAISES (typer.BadParameter): If an argument is not a setting, or has no value.
+    """
     from spacy.cli._util import parse_config_overrides
 
     from ..planning.presets import read_config, with_settings
@@ -77,9 +83,14 @@ def read_not_interpolated(config: str, arguments: list[str]) -> "Config":
 def train_config(
     config: "Config", output: Path, *, resume: bool, force: bool, checkpoint_every: int, gpu_id: int
 ) -> None:
-    """Initialize and train the pipeline of a config, with messages on the terminal. Other arguments as in `train_cli`.
+    """Initialize and train the pipeline of a config, with messages on the terminal.
 
-    config (Config): The interpolated config. The GPU has been selected, and the output folder was checked.
+    config (Config): The interpolated config.
+    output (Path): Folder for model-best, model-last and the checkpoint. The caller has checked it.
+    resume (bool): Continue the run in the folder from its checkpoint.
+    force (bool): Replace the run in the folder.
+    checkpoint_every (int): Number of updates between checkpoints; 0 for one at each evaluation.
+    gpu_id (int): Number of the GPU, which the caller has selected; -1 for the CPU.
     """
     from spacy.util import resolve_dot_names
 
@@ -104,9 +115,9 @@ def train_config(
 
 
 def _require_settings(arguments: list[str]) -> None:
-    """Check that all unknown options are settings of the config with a value, such as --training.max_steps 2000.
+    """Check that all other arguments of a command set values of the config, such as --training.max_steps 2000.
 
-    arguments (list[str]): The arguments that are not options of `train`.
+    arguments (list[str]): The arguments that are not options of the command.
     RAISES (typer.BadParameter): If one is not a setting, or has no value.
     """
     left = iter(arguments)

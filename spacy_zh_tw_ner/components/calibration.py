@@ -17,12 +17,12 @@ from .inspection import find_recognizer, run_before
 def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:
     """Fit the temperature of a component, and set it.
 
-    The fitted temperature maximizes the likelihood of the gold entities, see `crf.fit_temperature`.
+    The fitted temperature maximizes the likelihood of the gold entities.
 
     nlp (Language): The pipeline; its component is changed.
     golds (Sequence[Doc]): Held-out documents with gold entities, on which the pipeline was not trained.
     name (Optional[str]): Name of the component; by default the first that decodes a CRF.
-    RETURNS (float): The temperature. If it is above 1, the scores were too high.
+    RETURNS (float): The temperature. A value above 1 means that the scores were too high.
     RAISES (ZhTwNerError): If no document has an entity with a label of the component.
     """
     component = find_recognizer(nlp, name)

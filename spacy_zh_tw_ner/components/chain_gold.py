@@ -1,8 +1,9 @@
 """Convert gold spans that may overlap to gold masks of several CRF chains.
 
-A document with `doc.spans[key]` has all of its spans there; without this key, `doc.ents` has them. Tokens without
-annotation (`token.ent_iob` is 0) may have any tag: all tokens of a document that has neither the key nor entities, and
-single tokens of a document of which other tokens have annotation. In `doc.spans` alone spaCy cannot express them.
+The gold spans of a document are those of `doc.spans[key]` or, if it has no such key, `doc.ents`. A token is without
+annotation if its `ent_iob` is 0. `doc.spans` cannot say which tokens are without annotation, so there is an exception:
+if a document has the key, and `ent_iob` is 0 for all of its tokens, then all of them have annotation. A token without
+annotation may have any tag. A token with annotation that no span covers has the tag O.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,7 @@ def read_chain_gold(examples: Iterable[Example], chains: TagChains, key: str) ->
     chains (TagChains): Tags of the component.
     key (str): Key of the gold spans in `doc.spans`.
     RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_columns) bool: the tags that each token may
-        have in each chain; and counts of annotations that were trimmed or could not be used.
+        have in each chain; and counts of spans with problems, such as white space at their edges.
     """
     masks, problems = [], GoldProblems()
     for example in examples:
@@ -63,10 +64,10 @@ def read_chain_gold(examples: Iterable[Example], chains: TagChains, key: str) ->
 
 
 def _aligned(example: Example, key: str) -> tuple[list[Entity], BoolsT, int]:
-    """Return the gold spans of an example by the tokens of its predicted document.
+    """Return the gold spans of an example, aligned to the tokens of its predicted document.
 
-    RETURNS (tuple[list[Entity], np.ndarray, int]): The spans; (n_tokens,) whether a token has annotation; and the
-        number of spans that do not begin and end at token boundaries.
+    RETURNS (tuple[list[Entity], np.ndarray, int]): The aligned spans; a (n_tokens,) bool mask of the tokens with
+        annotation; and the number of spans that are left out, because they begin or end inside a token.
     """
     gold, doc = example.reference, example.predicted
     spans = gold_spans(gold, key)

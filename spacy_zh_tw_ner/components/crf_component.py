@@ -43,14 +43,14 @@ class CRFComponent(CRFPipe):
     """
 
     def _configure(self, vocab: Vocab, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None) -> None:
-        """Set the attributes that all subclasses share; see `_configure_pipe`."""
+        """Set the attributes that all subclasses share; `CRFComponent` and `CRFPipe` describe the arguments."""
         self._configure_pipe(vocab, name, min_score, scorer)
         self.overwrite = overwrite
         self._scheme = TagScheme(())
 
     @abstractmethod
     def transitions(self) -> Transitions:
-        """Return the transition scores. Illegal transitions have the score PENALTY."""
+        """Return the transition scores. Illegal transitions have the score PENALTY, a large negative number."""
 
     @property
     def scheme(self) -> TagScheme:

@@ -89,15 +89,15 @@ class CRFEntityRecognizer(TrainableCRF, CRFComponent):
         return annotated_labels(gold)
 
     def transitions(self) -> Transitions:
-        """Return the learnt transition scores. Illegal transitions have the score PENALTY."""
+        """Return the learnt transition scores. Illegal transitions have the score PENALTY, a large negative number."""
         return constrain(self._transition_scores(), Transitions(*self.scheme.legal_transitions))
 
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
 
         Gradients are averaged over the documents. The gradient of the emissions is returned; that of the transition
-        scores is added to the model. Tokens without gold annotations contribute nothing, unless the example has the
-        posterior of a teacher as its target, see `soft_targets`.
+        scores is added to the model. Tokens without gold annotations contribute nothing. The target of an
+        unlabelled text may be a `SoftTarget`, the posterior of a teacher.
 
         examples (Iterable[Example]): The batch.
         scores (EmissionsT): Emissions of its documents, (n_tokens, n_tags) each.

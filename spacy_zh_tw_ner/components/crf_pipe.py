@@ -46,7 +46,7 @@ class CRFPipe(Pipe):
     cfg: dict[str, Any]
 
     def _configure_pipe(self, vocab: Vocab, name: str, min_score: float, scorer: ScorerT | None) -> None:
-        """Set the attributes that all subclasses share.
+        """Set the attributes that all subclasses share; `CRFPipe` describes the arguments.
 
         This is not `__init__` because spaCy's compiled base classes have constructors with other arguments.
         """
@@ -80,7 +80,7 @@ class CRFPipe(Pipe):
     @property
     @abstractmethod
     def scheme(self) -> TagScheme | TagChains:
-        """Tags of the current labels; their number is the number of columns of the emissions."""
+        """Tag scheme of the current labels. It has one tag for each column of the emissions."""
 
     @abstractmethod
     def _make_decoder(self) -> DecoderT:
@@ -130,12 +130,12 @@ class CRFPipe(Pipe):
         self.cfg = {"labels": labels, "temperature": temperature}
 
     def __call__(self, doc: Doc) -> Doc:
-        """Recognize the entities of one document."""
+        """Recognize the entities of one document, write them to it, and return it."""
         # The error handler may drop the document; spaCy then reports that None was returned.
         return cast(Doc, next(self.pipe([doc], batch_size=1), None))
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Recognize the entities of a stream of documents, in batches.
+        """Recognize the entities of a stream of documents in batches, and write them to the documents.
 
         stream (Iterable[Doc]): The documents.
         batch_size (int): Documents per batch.
@@ -152,7 +152,7 @@ class CRFPipe(Pipe):
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """Find the entities of documents without changing them.
 
-        Spans in `doc.spans["gazetteer"]` are evidence: they raise the probability of these entities, see `Gazetteer`.
+        Each span in `doc.spans["gazetteer"]` is evidence: it raises the probability that this span is an entity.
 
         docs (Iterable[Doc]): The documents.
         RETURNS (list[Prediction]): Entities with scores, one prediction per document.

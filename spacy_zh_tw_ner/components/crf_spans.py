@@ -200,7 +200,8 @@ class CRFSpanRecognizer(TrainableCRF):
         """Compute the loss, −log p(gold) summed over the chains, and its gradient.
 
         Gradients are averaged over the documents. The gradient of the emissions is returned; that of the transition
-        scores is added to the model. Tokens without gold annotations contribute nothing, see `chain_gold`.
+        scores is added to the model. Tokens without gold annotations contribute nothing; the module
+        `chain_gold` defines them.
 
         examples (Iterable[Example]): The batch.
         scores (EmissionsT): Emissions of its documents, (n_tokens, n_columns) each.
@@ -241,7 +242,8 @@ class CRFSpanRecognizer(TrainableCRF):
     def _check_loaded(self) -> None:
         """Check labels, temperature, groups and arrays that were read from a file.
 
-        RAISES (UnreadableFileError): If they are damaged; see `TrainableCRF._check_loaded`.
+        RAISES (UnreadableFileError): If labels or groups are not lists of distinct strings, the temperature is out of
+            range, or the shapes of the arrays do not fit the number of labels.
         RAISES (PipelineMismatchError): If the component was trained with other groups than those of the config.
         """
         stored = require_type("groups", self.cfg.get("groups"), list)

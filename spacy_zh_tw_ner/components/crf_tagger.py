@@ -94,8 +94,8 @@ def _init_transitions(
 def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
     """Compute the emissions of a long document in chunks.
 
-    model (Model[list[Doc], list[Floats2d]]): The model of `build_crf_tagger_v1`. Only its encoder needs the context of
-        a token; the layers after it are applied to each chunk separately.
+    model (Model[list[Doc], list[Floats2d]]): The model of `build_crf_tagger_v1`. Its encoder uses the context of each
+        token. The layers after the encoder do not, so they are applied to each chunk separately.
     doc (Doc): The document.
     YIELDS (Floats2d): (n, n_tags) emissions in order; a single chunk if the encoder cannot encode in chunks.
     """
@@ -184,7 +184,7 @@ class WithoutDecay:
     thinc's optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all
     transitions are equally probable.
 
-    optimizer (Optimizer): The optimizer that computes the updates. Its attributes can be read here, too.
+    optimizer (Optimizer): The optimizer that computes the updates. Its attributes are also attributes of this object.
     layers (Iterable[Model]): Layers whose parameters must not decay; those of their sublayers still decay.
     """
 
@@ -198,7 +198,12 @@ class WithoutDecay:
     def __call__(
         self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> tuple[FloatsXd, FloatsXd]:
-        """Update one parameter, as `thinc.api.Optimizer` does, but without weight decay if it is in `layers`."""
+        """Update one parameter as `thinc.api.Optimizer` does, but without weight decay if its layer is in `layers`.
+
+        key (tuple[int, str]): Id of the layer, and name of the parameter.
+        lr_scale (float): Factor of the learning rate.
+        RETURNS (tuple[FloatsXd, FloatsXd]): The updated weights, and the gradient set to zeros.
+        """
         decay = self._optimizer.L2
         if key in self._exempt:
             self._optimizer.L2 = 0.0

@@ -74,7 +74,8 @@ class CRFEnsemble(CRFComponent):
     def set_members(self, members: Sequence[Language]) -> None:
         """Set the member pipelines.
 
-        members (Sequence[Language]): Pipelines with equal labels and tokenizers, see `combine`. They are not copied.
+        members (Sequence[Language]): Pipelines with equal labels and tokenizers, which is not checked. They are not
+            copied.
         """
         self.members = list(members)
         self.cfg["labels"] = list(find_recognizer(members[0]).labels)
@@ -84,7 +85,7 @@ class CRFEnsemble(CRFComponent):
             self._raise_not_trainable()
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the average of the members' emissions; see `CRFComponent.batch_emissions`."""
+        """Return the average of the members' emissions of short documents, (n_rows, n_tags), one row per token."""
         recognizers, copies = self._process(docs)
         found = [
             recognizer.batch_emissions(of_member) for recognizer, of_member in zip(recognizers, copies, strict=True)
@@ -92,7 +93,7 @@ class CRFEnsemble(CRFComponent):
         return self._average(recognizers, found)
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the average of the members' emissions for a long document; see `CRFComponent.emission_chunks`."""
+        """Yield the average of the members' emissions of a long document in chunks, (n, n_tags), one row per token."""
         recognizers, copies = self._process([doc])
         found = [recognizer.emission_chunks(copy) for recognizer, (copy,) in zip(recognizers, copies, strict=True)]
         return (self._average(recognizers, chunks) for chunks in align_chunks(found))
@@ -110,9 +111,9 @@ class CRFEnsemble(CRFComponent):
         return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
 
     def _process(self, docs: list[Doc]) -> tuple[list[CRFComponent], list[list[Doc]]]:
-        """Copy the documents for each member, and process the copies with the components before its recognizer.
+        """Copy the documents once for each member, and process the copies with its components before its recognizer.
 
-        RETURNS (tuple): The recognizer of each member, and the processed copies of each member.
+        RETURNS (tuple): The recognizer of each member; and, for each member, its processed copies of the documents.
         """
         recognizers = [find_recognizer(member) for member in self.members]
         # Copies, because these components annotate the documents.
@@ -151,7 +152,7 @@ class CRFEnsemble(CRFComponent):
         return data
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
-        """Load the members from the bytes of `to_bytes`.
+        """Load labels, temperature and members in place from the bytes of `to_bytes`; return this component.
 
         RAISES (UnreadableFileError): If the bytes are damaged or malicious.
         """
@@ -167,7 +168,7 @@ class CRFEnsemble(CRFComponent):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write each member to a subdirectory 0, 1, …, which `spacy.load` can also read by itself."""
+        """Write labels and temperature to the file `cfg`, and each member, a complete pipeline, to a folder 0, 1, …."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         srsly.write_json(folder / "cfg", self.cfg | {"members": len(self.members)})
@@ -175,7 +176,7 @@ class CRFEnsemble(CRFComponent):
             member.to_disk(folder / str(i))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
-        """Load the members from a directory written by `to_disk`.
+        """Load labels, temperature and members in place from a directory of `to_disk`; return this component.
 
         RAISES (UnreadableFileError): If a file is damaged or malicious.
         """

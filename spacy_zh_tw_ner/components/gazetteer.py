@@ -33,9 +33,10 @@ def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "G
 class Gazetteer(Pipe):
     """Finds listed words in any spelling: 臺 or 台, full or half width, upper or lower case.
 
-    Occurrences are evidence for every later `zh_tw_crf_ner`: for each token of the word, a bonus is added to the score
-    of the tag that makes the word an entity. The context may outweigh this evidence. A gazetteer need not be part of a
-    pipeline: call it on a document before the recognizer, for example with the words of one request.
+    Occurrences are evidence for every later `zh_tw_crf_ner`: for each token of the word, a bonus is added to the
+    emission of the tag that the token has if the word is an entity. The context may outweigh this evidence. A gazetteer
+    need not be part of a pipeline: call it on a document before the recognizer, for example with the words of one
+    request.
 
     words (Mapping[str, Iterable[str]]): Label → words.
     bonus (float): Bonus per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
@@ -116,7 +117,7 @@ class Gazetteer(Pipe):
         return data
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Load the words in place from the bytes of `to_bytes`."""
+        """Replace the words by those in the bytes of `to_bytes`; return this component."""
         with reading(origin()):
             self._list = WordList(require_type("the words", parse_msgpack(data), dict))
         return self
@@ -126,14 +127,14 @@ class Gazetteer(Pipe):
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Load the words in place from a JSON file."""
+        """Replace the words by those in a JSON file of `to_disk`; return this component."""
         with reading(path):
             self._list = WordList(require_type("the words", parse_json(Path(path).read_bytes()), dict))
         return self
 
 
 def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) -> None:
-    """Write matches to a document, as evidence or as entities.
+    """Write matches of listed words to a document, as evidence for the recognizer or as entities.
 
     doc (Doc): The document.
     spans (list[Span]): Matches of words in the document.

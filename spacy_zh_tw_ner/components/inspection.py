@@ -28,8 +28,8 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFPipe] 
     """Find the recognizer of a pipeline.
 
     nlp (Language): The pipeline.
-    name (Optional[str]): Name of the component; by default the first of the class is returned.
-    kind (type[CRFComponent]): Class of the component; by default any class that writes `doc.ents`.
+    name (Optional[str]): Name of the component; None for the first component of the class `kind`.
+    kind (type[CRFPipe]): Class of the component; by default the base class of the CRF components that write `doc.ents`.
     RETURNS (CRFPipe): The component.
     RAISES (ZhTwNerError): If the pipeline has no component of this name and class.
     """
@@ -43,12 +43,16 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFPipe] 
 
 
 def find_span_recognizers(nlp: Language) -> list[CRFSpanRecognizer]:
-    """Return the recognizers of overlapping entities of a pipeline, in the order of the pipeline."""
+    """Return the components of a pipeline that recognize overlapping entities, in the order of the pipeline."""
     return [component for _, component in nlp.pipeline if isinstance(component, CRFSpanRecognizer)]
 
 
 def only_spans_key(nlp: Language) -> str:
-    """Return the key of `doc.spans` of a pipeline that finds overlapping entities only; empty for other pipelines."""
+    """Return the key of `doc.spans` of a pipeline whose entities are only there, not in `doc.ents`.
+
+    RETURNS (str): The key of the first `zh_tw_crf_spans`. Empty if the pipeline has none, or if one of its components
+        sets `doc.ents`.
+    """
     recognizers = find_span_recognizers(nlp)
     has_ents = any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
     return recognizers[0].spans_key if recognizers and not has_ents else ""

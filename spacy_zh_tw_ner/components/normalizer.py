@@ -33,7 +33,7 @@ DATE_KEY = ("._.", REFERENCE_DATE, None, None)  # where spaCy stores an extensio
     default_config={"labels": list(LABELS), "currency": TAIWAN},
 )
 def make_normalizer(nlp: Language, name: str, labels: list[str], currency: str | None) -> "Normalizer":
-    """Registered as `zh_tw_normalizer`. Return the component; `Normalizer` describes the settings."""
+    """Build the component `zh_tw_normalizer`; the settings are those of Normalizer."""
     return Normalizer(name=name, labels=labels, currency=currency)
 
 
@@ -115,7 +115,7 @@ def get_normalized(span: Span) -> str | None:
 
 
 def _key(span: Span) -> tuple[str, str, int, int]:
-    """Return the key under which spaCy stores the extension attribute of a span."""
+    """Return the key in `doc.user_data` under which spaCy stores the value of `span._.normalized`."""
     return ("._.", NORMALIZED, span.start_char, span.end_char)
 
 
@@ -157,7 +157,7 @@ def _as_date(value: Any) -> date | None:
 
 
 def register_extensions() -> None:
-    """Define `Span._.normalized` and `Doc._.reference_date` once; warn if another package has defined one."""
+    """Define `Span._.normalized` and `Doc._.reference_date` if missing; warn if another package has defined one."""
     if not Span.has_extension(NORMALIZED):
         Span.set_extension(NORMALIZED, getter=get_normalized)
     elif not _is_ours():

@@ -1,13 +1,15 @@
 """Partial annotations of a document: sets of allowed tags, and a weight of O for tokens without annotation.
 
-`doc.ents` can say of a token that it is in an entity, that it is O, or nothing. Two more kinds of annotation are stored
-in the document, so that a `.spacy` file holds them:
+By `doc.ents`, a token is in an entity, is outside of entities (O), or has no annotation. Two more kinds of annotation
+are stored in the document, so that a `.spacy` file holds them:
 
-* `doc.spans["alternatives"]`: each token that these spans cover has a tag of one of them. A span with the label "O"
-  allows O, one with the label "*" all tags but O, for parts of entities of any extent and label. For 鴻海精密 with the
-  spans 鴻海 ORG, 鴻海精密 ORG and 精密 O, the readings are [鴻海]精密 and [鴻海精密].
-* `doc.user_data["outside_weight"]`: the weight of O at tokens without any annotation. With the weight w, every other
-  tag counts 1 − w in Z_gold of the loss, see `crf.likelihood`. 0 means unknown, as without a weight, and 1 means O.
+* `doc.spans["alternatives"]`: spans that may be entities. If alternatives cover a token, it may have the tags that they
+  give it, and no others. The label "O" gives the tag O to the tokens of its span. The label "*" gives them all tags but
+  O: they are in entities of any length and label. For 鴻海精密 with the alternatives 鴻海 ORG, 鴻海精密 ORG and 精密 O,
+  [鴻海]精密 and [鴻海精密] are allowed.
+* `doc.user_data["outside_weight"]`: the weight w of O at tokens without any annotation, from 0 to 1. At these tokens,
+  each tag but O has the factor 1 − w in Z_gold, the sum over the gold paths in the loss (`crf.likelihood`). So with 0
+  any tag may be right, as without a weight, and with 1 the token is O.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +42,8 @@ def write_partial(
 
     doc (Doc): The document.
     entities (Iterable[Span]): Entities; no two overlap.
-    alternatives (Iterable[Span]): Spans of which each covered token has a tag; with the label "O" where O is allowed.
+    alternatives (Iterable[Span]): Spans that may be entities, stored in `doc.spans["alternatives"]`; with the label "O"
+        where O is allowed.
     outside (Iterable[Span]): Spans of tokens that are O.
     outside_weight (float): Weight of O at tokens without annotation, from 0 to 1.
     """
@@ -53,7 +56,7 @@ def write_partial(
 
 
 def annotated_labels(doc: Doc) -> set[str]:
-    """Return the labels of the entities of a document, and of its alternatives."""
+    """Return the labels of the entities and alternatives of a document, without "O" and "*"."""
     labels = {entity.label_ for entity in doc.ents}
     if ALTERNATIVES_KEY in doc.spans:
         labels |= {span.label_ for span in doc.spans[ALTERNATIVES_KEY]} - {OUTSIDE_LABEL, INSIDE_LABEL}
@@ -63,10 +66,10 @@ def annotated_labels(doc: Doc) -> set[str]:
 def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> None:
     """Restrict a gold mask to the alternatives of an example, in place.
 
-    Alternatives whose ends are not token boundaries of the predicted document, or whose label is not in the scheme,
-    leave all tags of their tokens allowed.
+    A token keeps its mask if `doc.ents` already restricts its tags. It keeps all tags if one of its alternatives begins
+    or ends inside a token of the predicted document, or has a label that is not in the scheme.
 
-    mask (np.ndarray): (n_tokens, n_tags) gold mask of the tokens of the predicted document.
+    mask (np.ndarray): (n_tokens, n_tags) bool gold mask of the tokens of the predicted document.
     example (Example): The example; its reference document has the alternatives.
     scheme (TagScheme): Tag scheme of the component.
     """
@@ -89,7 +92,7 @@ def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> Non
 
 
 def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> FloatsT | None:
-    """Return the log-weights of the gold tags of a batch, see `crf.log_likelihood`.
+    """Return the logarithms of the weights that `crf.log_likelihood` gives to the tags of gold paths.
 
     examples (Sequence[Example]): The batch.
     scheme (TagScheme): Tag scheme of the component.
@@ -115,7 +118,7 @@ def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> Float
 
 
 def _silent(example: Example) -> BoolsT:
-    """Return the (n_tokens,) mask of the tokens of the predicted document without any annotation."""
+    """Return a (n_tokens,) bool mask of the tokens of the predicted document that have no annotation of any kind."""
     if len(example.reference) == len(example.predicted):
         silent: BoolsT = example.reference.to_array(ENT_IOB) == IOB_MISSING
     else:
@@ -126,10 +129,10 @@ def _silent(example: Example) -> BoolsT:
 
 
 def _alternatives(example: Example) -> Iterable[tuple[int, int, str | None]]:
-    """Yield the alternatives of an example in tokens of the predicted document.
+    """Yield the alternatives of an example, aligned to the tokens of the predicted document.
 
-    YIELDS (tuple[int, int, Optional[str]]): First token, end token (exclusive) and label; the label is None if an end
-        of the span is inside a token.
+    YIELDS (tuple[int, int, Optional[str]]): First token, end token (exclusive) and label. If the span begins or ends
+        inside a token, it is expanded to whole tokens, and the label is None.
     """
     if ALTERNATIVES_KEY not in example.reference.spans:
         return

@@ -49,7 +49,7 @@ def make_pii_finder(
     overwrite: bool,
     names: bool,
 ) -> "PiiFinder":
-    """Registered as `zh_tw_pii`: Build the component; the settings are those of PiiFinder."""
+    """Build the component `zh_tw_pii`; the settings are those of PiiFinder."""
     return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, names=names, name=name)
 
 
@@ -109,7 +109,7 @@ class PiiFinder(Pipe):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that this component finds: those of `LABELS` in their order, then those of names."""
+        """Labels that this component finds, in the order of `LABELS`; then PERSON and ORG, if `names` is set."""
         return (LABELS if self._labels is None else self._labels) + (NAME_LABELS if self.names else ())
 
     def __call__(self, doc: Doc) -> Doc:
@@ -131,7 +131,7 @@ class PiiFinder(Pipe):
         return {Span(doc, *entity): value for entity, value in self._find(doc).items()}
 
     def _find(self, doc: Doc) -> dict[Entity, tuple[float, str]]:
-        """Find personal data; see `find`. Named tuples are hashed and compared faster than spans."""
+        """Find personal data as `find` does. Findings are `Entity` tuples, which are hashed faster than spans."""
         found: dict[Entity, tuple[float, str]] = {}
         text = text_of(doc)
         # Without spaces, each token is a character if `CharTokenizer` has made the document.
@@ -146,7 +146,7 @@ class PiiFinder(Pipe):
         return found
 
     def _add_entities(self, doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-        """Choose among the findings and the entities of the document, and set `doc.ents`, the scores and the rules."""
+        """Choose findings and entities that do not overlap. Write them, their scores and rules to the document."""
         scores, earlier = read_scores(doc), {_entity(ent): ent for ent in doc.ents}
         unscored = [entity for entity in earlier if entity not in scores]
         taken = set() if self.overwrite else _tokens(unscored)
@@ -182,13 +182,18 @@ class PiiFinder(Pipe):
         """
 
     def _settings(self) -> dict[str, Any]:
-        """Return the settings as JSON types."""
+        """Return the settings as a dictionary that can be serialized as JSON."""
         labels = None if self._labels is None else list(self._labels)
         numbers = {"min_score": self.min_score, "priority": self.priority}
         return {"labels": labels, **numbers, "overwrite": self.overwrite, "names": self.names}
 
     def _load(self, data: bytes) -> None:
-        """Check settings in JSON, and set them. Damaged ones raise an error, to which `reading` adds the file name."""
+        """Parse and check settings in JSON, and set them.
+
+        Call it inside `reading`, which raises an UnreadableFileError with the file name for damaged settings.
+
+        data (bytes): JSON in UTF-8, from `to_bytes` or a file of `to_disk`.
+        """
         settings = require_type("the settings", parse_json(data), dict)
         labels = settings.get("labels")
         require(labels is None or isinstance(labels, list), "labels", labels, "a list, or null")
@@ -223,7 +228,8 @@ def get_rule(span: Span) -> str | None:
     """Return the name of the rule that has found an entity. This is the getter of `span._.rule`.
 
     span (Span): A span of any document.
-    RETURNS (Optional[str]): Such as "national_id_checksum", or None if no rule has found exactly this entity.
+    RETURNS (Optional[str]): The name, such as "national_id_checksum". None if no rule has found an entity with the
+        start, end and label of the span.
     """
     group = group_with_values(span.doc, PII_KEY, RULES)
     if group is None:
@@ -235,7 +241,7 @@ def get_rule(span: Span) -> str | None:
 
 
 def register_rule_extension() -> None:
-    """Define `Span._.rule` once; warn if another package has defined it."""
+    """Define `Span._.rule` if it is not defined; warn if another package has defined it."""
     if not Span.has_extension(EXTENSION):
         Span.set_extension(EXTENSION, getter=get_rule)
     elif Span.get_extension(EXTENSION)[2] is not get_rule:
@@ -255,7 +261,7 @@ def _entity(span: Span) -> Entity:
 
 
 def _tokens(entities: Iterable[Entity]) -> set[int]:
-    """Return the tokens of entities."""
+    """Return the indices of all tokens that the entities cover."""
     return {index for entity in entities for index in range(entity.start, entity.end)}
 
 

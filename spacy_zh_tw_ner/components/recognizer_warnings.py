@@ -19,7 +19,7 @@ TWO_IDEOGRAPHS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]{2}")
 
 
 class RecognizerWarnings:
-    """Checks the input of one component, and gives its warnings.
+    """Checks the input of one component, and gives warnings about it.
 
     name (str): Name of the component, which the messages mention.
     """
@@ -35,7 +35,7 @@ class RecognizerWarnings:
             self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 
     def check_docs(self, docs: Iterable[Doc]) -> None:
-        """Warn if tokens are Chinese words, not characters, as in documents from another tokenizer."""
+        """Warn if a token has several Chinese characters, as in documents from a word segmenter."""
         for doc in docs:
             word = next(_words(doc), None)
             if word is None:
@@ -68,7 +68,7 @@ class RecognizerWarnings:
 
         counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.
-        stacklevel (int): Stack level of the warning, see `warnings.warn`.
+        stacklevel (int): Stack level of the warning, as in `warnings.warn`.
         """
         message = self.unknown_labels(counts, labels)
         if message is not None:
@@ -92,14 +92,19 @@ class RecognizerWarnings:
         )
 
     def _warn_once(self, kind: str, message: str, *, stacklevel: int = 3) -> None:
-        """Give a warning, unless one of the same kind was given before."""
+        """Give a warning, unless one of the same kind was given before.
+
+        kind (str): Any name, such as "language".
+        message (str): The message.
+        stacklevel (int): Stack level of the warning, as in `warnings.warn`.
+        """
         if kind not in self._given:
             self._given.add(kind)
             warnings.warn(message, stacklevel=stacklevel)
 
 
 def _words(doc: Doc) -> Iterator[str]:
-    """Yield the texts of tokens that are Chinese words: they have at least two adjacent Chinese characters."""
+    """Yield the texts of the tokens that have at least two adjacent Chinese characters."""
     # Tokens of several Latin letters or digits are allowed, see CharTokenizer's `group`.
     for index in np.flatnonzero(doc.to_array(LENGTH) > 1).tolist():
         word = doc[index].text

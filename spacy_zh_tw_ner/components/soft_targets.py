@@ -1,4 +1,4 @@
-"""Soft targets of knowledge distillation: the posterior of a teacher for one text, and the loss of a batch with some.
+"""Soft targets of knowledge distillation: the posterior of a teacher for a text, and the loss of batches with them.
 
 An unlabelled text is an `Example` whose reference document holds a `SoftTarget` in `user_data`. A batch may mix such
 examples with gold annotation:
@@ -28,13 +28,13 @@ KEY = "zh_tw_ner_soft_target"  # in `doc.user_data`
 
 @dataclass(frozen=True)
 class SoftTarget:
-    """The posterior of a teacher for one text.
+    """The posterior of a teacher for one text: the distribution of its CRF over the tag paths.
 
     labels: Labels of the teacher, whose order determines its tags.
     marginals: (n_tokens, n_tags) marginal probabilities of the tags.
-    counts: (n_legal,) expected counts of the legal transitions, in the order of the tag scheme's boolean matrix.
-    temperature: T, by which the scores of the student are divided, as those of the teacher were.
-    weight: Weight of the loss of this text; an annotated text has 1.
+    counts: (n_legal,) expected counts of the legal transitions, in row-major order of the matrix (from tag, to tag).
+    temperature: T. The scores of the teacher were divided by it, and those of the student will be.
+    weight: Weight of this text in the loss; an annotated text has the weight 1.
     """
 
     labels: tuple[str, ...]
@@ -48,10 +48,12 @@ class SoftTarget:
         doc.user_data[KEY] = self
 
     def arrays_for(self, scheme: TagScheme) -> tuple[FloatsT, FloatsT]:
-        """Return the marginals, (n_tokens, n_tags), and transition counts, (n_tags, n_tags), in the order of a scheme.
+        """Return the target as arrays in the tag order of the student.
 
         scheme (TagScheme): Tag scheme of the student.
-        RAISES (PipelineMismatchError): If it has other labels.
+        RETURNS (tuple[np.ndarray, np.ndarray]): (n_tokens, n_tags) marginal probabilities, and (n_tags, n_tags)
+            expected counts of transitions, float32.
+        RAISES (PipelineMismatchError): If student and teacher have different labels.
         """
         own = _scheme_of(self.labels)
         counts = np.zeros((len(own), len(own)), np.float32)
@@ -68,7 +70,7 @@ class SoftTarget:
 def require_equal_labels(student: Sequence[str], teacher: Sequence[str]) -> None:
     """Check that student and teacher have the same labels, in any order.
 
-    RAISES (PipelineMismatchError): If they differ.
+    RAISES (PipelineMismatchError): If a label is missing in one of the two.
     """
     ours, theirs = set(student), set(teacher)
     if ours != theirs:
@@ -90,7 +92,7 @@ def compare(
     scheme: TagScheme,
     compare_gold: Callable[[FloatsT, list[int]], Likelihood],
 ) -> Likelihood:
-    """Compute the negated loss and its gradients for a batch in which some texts have soft targets.
+    """Compute the likelihood of a batch in which some texts have soft targets: the negated loss, and its gradients.
 
     rows (np.ndarray): (n_rows, n_tags) emissions of all texts.
     lengths (Sequence[int]): Number of rows of each text.
@@ -98,7 +100,8 @@ def compare(
     targets (Sequence[Optional[SoftTarget]]): The target of each text; None for gold annotation.
     scheme (TagScheme): Tag scheme of the student.
     compare_gold (Callable): Computes the likelihood of the texts without target, from their emissions and lengths.
-    RETURNS (Likelihood): Values and gradients of all texts, in their order.
+    RETURNS (Likelihood): The negated loss of each text, and the gradients of the emissions of all texts, in the order
+        of the batch; and the summed gradients of the transitions.
     RAISES (PipelineMismatchError): If a target has other labels than the scheme.
     """
     n_rows = np.asarray(lengths, dtype=np.int64)
@@ -129,5 +132,5 @@ def compare(
 
 @lru_cache(maxsize=16)
 def _scheme_of(labels: tuple[str, ...]) -> TagScheme:
-    """Return the tag scheme of labels; cached, because it computes its masks once."""
+    """Return the tag scheme of some labels, from a cache: computing the masks of a scheme takes time."""
     return TagScheme(labels)

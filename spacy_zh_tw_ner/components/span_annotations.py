@@ -41,8 +41,9 @@ def get_score(span: Span) -> float | None:
     """Return the score of a span; `span._.score` calls it.
 
     span (Span): A span of any document.
-    RETURNS (Optional[float]): The score of the entity with these boundaries and this label, see `entity_score`. If
-        there is none, the score in another group of spans, such as that of `zh_tw_crf_spans`; otherwise None.
+    RETURNS (Optional[float]): The score of the entity in `doc.ents` with the start, end and label of the span. If there
+        is no such entity, the score of such a span in another group, as `zh_tw_crf_spans` writes it. None if no group
+        has a score for it.
     """
     score = entity_score(span)
     for key in span.doc.spans if score is None else ():
@@ -56,17 +57,19 @@ def entity_score(span: Span) -> float | None:
     """Return the score of an entity.
 
     span (Span): A span of any document.
-    RETURNS (Optional[float]): The probability that a recognizer gave to the entity with these boundaries and this
-        label, or the score of the rule by which `zh_tw_pii` found it. None if there is no such entity. An entity keeps
-        its score even if `doc.retokenize` moves its boundaries.
+    RETURNS (Optional[float]): The probability that a recognizer gave to the entity with the start, end and label of
+        the span, or the score of the rule by which `zh_tw_pii` found it. None if there is no such entity. An entity
+        keeps its score even if `doc.retokenize` moves its boundaries.
     """
     group = group_with_values(span.doc, SPANS_KEY, SCORES)
     return _stored_score(span) if group is None else _find_score(group, span, _overlapping(group, span))
 
 
 def _find_score(group: CharacterSpans, span: Span, overlapping: Iterable[int]) -> float | None:
-    """Return the score of a span in a group that is sorted by start.
+    """Return the score that a group has for a span with the same boundaries and label; None if it has none.
 
+    group (CharacterSpans): Spans sorted by start, with scores.
+    span (Span): The span. If `doc.retokenize` has moved boundaries, an overlapping span with its label is enough.
     overlapping (Iterable[int]): Indices of the spans of the group that may overlap the span.
     """
     scores = group.attrs[SCORES]
@@ -103,7 +106,7 @@ def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
 
 
 def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
-    """Yield the indices of the spans of a sorted group that begin at the token `start`."""
+    """Yield the indices of the spans of a group, sorted by start, that begin at the token `start`."""
     # Two entities in one merged token have the same start.
     first = bisect_left(group, start, key=lambda entity: entity.start)
     while first < len(group) and group[first].start == start:
@@ -112,7 +115,7 @@ def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
 
 
 def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
-    """Yield the indices of the spans of a sorted group that overlap a span."""
+    """Yield the indices of the spans of a group, sorted by start, that overlap a span; the last index first."""
     last = bisect_right(group, span.end - 1, key=lambda entity: entity.start)
     while last and group[last - 1].end > span.start:
         last -= 1
@@ -120,7 +123,7 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Read the score of a span from `doc.user_data`; None if there is none, or `doc.ents` has another label there."""
+    """Return the score of a span in `doc.user_data`; None if it has none, or if its entity has another label."""
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     # The keys of user_data have no labels, so the label is compared with that of the entity.
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
@@ -134,7 +137,7 @@ def _key(span: Span) -> KeyT:
 
 
 def register_extension() -> None:
-    """Register `Span._.score` if it is not registered; warn if another package has registered it."""
+    """Define `Span._.score` if it is not defined; warn if another package has defined it."""
     if not Span.has_extension(EXTENSION):
         Span.set_extension(EXTENSION, getter=get_score)
     elif Span.get_extension(EXTENSION)[2] is not get_score:
@@ -171,7 +174,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
     doc (Doc): The document.
     spans (Iterable[Span]): The spans; they may overlap.
-    bonus (float): Bonus per token, in log-odds; see `find_evidence`.
+    bonus (float): Bonus per token, in log-odds. It is added to the emission of the tag that the token has if the span
+        is an entity.
     """
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))

@@ -109,7 +109,7 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
     examples (Iterable[Example]): Examples. The rows of the mask are the tokens of their predicted documents.
     scheme (TagScheme): Tag scheme of the component.
     RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_tags) bool: the tags that each token may have;
-        and counts of annotations that were trimmed or could not be used.
+        and counts of annotations with problems, such as white space at the edges of an entity.
     """
     masks, problems = [], GoldProblems()
     for example in examples:
@@ -137,9 +137,15 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
 def trim_counted(
     entities: list[Entity], outside: BoolsT, white_space: WhiteSpace, doc: Doc, problems: GoldProblems
 ) -> tuple[list[Entity], BoolsT, int]:
-    """Trim white space as `trim_white_space` does, and count the trimmed entities in `problems`.
+    """Remove white space from the edges of entities, and count the trimmed entities in `problems`.
 
-    RETURNS (tuple[list[Entity], np.ndarray, int]): The entities, the new `outside`, and the number of dropped entities.
+    entities (list[Entity]): Gold entities of a document.
+    outside (np.ndarray): (n_tokens,) bool: tokens that are annotated as O.
+    white_space (WhiteSpace): White space in the tokens of the document.
+    doc (Doc): The document.
+    problems (GoldProblems): Counts of a batch, which are changed in place.
+    RETURNS (tuple[list[Entity], np.ndarray, int]): The entities after trimming; `outside`, which then includes the
+        tokens that were removed from entities; and the number of entities that had to be dropped.
     """
     entities, outside, trimmed, n_dropped = trim_white_space(entities, outside, white_space)
     if trimmed and not problems.n_trimmed:

@@ -46,7 +46,7 @@ subword_features = false
 
 
 class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
-    """Trains a `CRFTagger`; subclasses compute the loss from the gold annotations of their kind."""
+    """Trains a `CRFTagger`; subclasses read the gold annotations, and compute the loss."""
 
     model: TaggerT
     label_smoothing: float
@@ -65,30 +65,31 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
 
     @abstractmethod
     def labels_of(self, gold: Doc) -> Iterable[str]:
-        """Return the labels of the gold annotations of a document, from which the labels are collected."""
+        """Return the labels of the gold annotations of a document. `initialize` collects those of the whole corpus."""
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of documents that fit into one batch; see `CRFComponent.batch_emissions`."""
+        """Return the emissions of documents that fit into one batch, (n_rows, n_tags), one row per token."""
         return self._flatten(self.model.predict(docs))[0]
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the emissions of a long document; see `CRFComponent.emission_chunks`."""
+        """Yield the emissions of a long document in chunks of consecutive tokens, (n, n_tags), one row per token."""
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def _transition_scores(self) -> Transitions:
-        """Return the learnt transition scores of all tags, without constraints."""
+        """Return the learnt transition scores, also of illegal transitions, which the caller must forbid."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         return Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
         )
 
     def _gradients(self, emissions: FloatsT, transitions: Transitions, lengths: list[int], n_docs: int) -> EmissionsT:
-        """Average gradients over documents; return those of the emissions, and add those of the transitions.
+        """Divide gradients by the number of documents, and add those of the transition scores to the model.
 
-        emissions (np.ndarray): (n_rows, n_tags) gradient of the loss, summed over the documents.
-        transitions (Transitions): Gradients of the transition scores.
+        emissions (np.ndarray): (n_rows, n_tags) gradient of the summed loss by the emissions.
+        transitions (Transitions): Gradient of the summed loss by the transition scores.
         lengths (list[int]): Number of rows of each document.
         n_docs (int): Number of documents.
+        RETURNS (EmissionsT): The averaged gradient of the emissions, (n_tokens, n_tags) per document.
         """
         layer = self.model.get_ref("transitions")
         for name, gradient in transitions._asdict().items():
@@ -137,9 +138,9 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         nlp (Optional[Language]): The pipeline that the component is part of.
         labels (Optional[list[str]]): The labels, as `spacy init labels` writes them. If None, they are collected in a
             pass over the corpus.
-        corpus (Optional[Callable]): A reader of the whole corpus, in which labels are collected and n-grams counted.
-            Give it if the training corpus is streamed (`max_epochs = -1`): spaCy then passes only its first 100
-            examples.
+        corpus (Optional[Callable]): A reader of the whole corpus. Labels are collected from it, and an encoder with
+            n-gram embeddings counts its n-grams. Give it if the training corpus is streamed (`max_epochs = -1`):
+            spaCy then passes only the first 100 examples as `get_examples`.
         RAISES (ZhTwNerError): If there is no label.
         """
         limit_primitive_cache()  # `spacy train` does not call it
@@ -169,7 +170,7 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Self":
-        """Load labels, temperature and weights in place.
+        """Load labels, temperature and weights in place from a directory of `to_disk`; return this component.
 
         RAISES (UnreadableFileError): For files that are damaged, or that belong to another component.
         """
@@ -183,7 +184,10 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "Self":
-        """Load labels, temperature and weights in place, as `from_disk` does, from the bytes of `to_bytes`."""
+        """Load labels, temperature and weights in place from the bytes of `to_bytes`; return this component.
+
+        RAISES (UnreadableFileError): For bytes that are damaged, or that belong to another component.
+        """
         with reading(origin()):
             parts = require_type("the component", parse_msgpack(bytes_data), dict)
             if "model" in parts:

@@ -1,12 +1,9 @@
 """Export annotations, or the predictions of a pipeline for correction, to the formats of annotation tools."""
 
-import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import NamedTuple, Protocol
 
 from spacy.language import Language
 
@@ -17,6 +14,7 @@ from ..interval_scheduling import keep_longest
 from ..outputs import require_apart, require_new
 from .annotation_checks import Tally, trim
 from .convert import ConvertSettings, read_records
+from .export_order import Proposal, Ranking, most_uncertain_first, ranked
 from .formats.brat import write_brat
 from .formats.columns import write_columns
 from .formats.docbin import require_key
@@ -35,26 +33,6 @@ JSON_LINES: dict[str, Callable[[Record, list[float]], str]] = {
     "jsonl": write_spacy_json,
 }
 SPACE = re.compile(r"\s")
-CHUNK = 128  # records that a ranking receives at once
-
-
-class Proposal(NamedTuple):
-    """A record to export, with one score per entity. `scores` is empty if the entities have no scores."""
-
-    record: Record
-    scores: list[float]
-
-
-class Ranking(Protocol):
-    """An order of texts that is known when all texts have been added."""
-
-    def add(self, texts: Sequence[str]) -> None:
-        """Add the next texts."""
-        ...
-
-    def order(self) -> list[int]:
-        """Return the indices of all texts in their order."""
-        ...
 
 
 def export(
@@ -187,38 +165,6 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
                 scores += [] if score is None else [score]
         proposed = Record(record.text, found, record.origin, record.doc_id)
         yield Proposal(proposed, scores if len(scores) == len(found) else [])
-
-
-def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Sort records by the lowest score of their entities, ascending. Records without scores come last."""
-    lowest: list[float] = []
-
-    def add(chunk: list[Proposal]) -> None:
-        lowest.extend(min(proposal.scores, default=1.0) for proposal in chunk)
-
-    return _spooled(proposals, add, lambda: sorted(range(len(lowest)), key=lowest.__getitem__))
-
-
-def ranked(proposals: Iterable[Proposal], ranking: Ranking) -> Iterator[Proposal]:
-    """Sort records by a ranking of their texts."""
-    return _spooled(proposals, lambda chunk: ranking.add([proposal.record.text for proposal in chunk]), ranking.order)
-
-
-def _spooled(
-    proposals: Iterable[Proposal], add: Callable[[list[Proposal]], object], order: Callable[[], list[int]]
-) -> Iterator[Proposal]:
-    """Yield records in an order that is known after all have been added; they are in a temporary file meanwhile."""
-    remaining = iter(proposals)
-    with TemporaryFile() as file:
-        places: list[int] = []
-        while chunk := list(islice(remaining, CHUNK)):
-            for proposal in chunk:
-                places.append(file.tell())
-                pickle.dump(proposal, file)
-            add(chunk)
-        for index in order():
-            file.seek(places[index])
-            yield pickle.load(file)
 
 
 def why_not(record: Record, format: str) -> str:

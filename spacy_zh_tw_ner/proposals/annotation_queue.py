@@ -23,7 +23,7 @@ from spacy.language import Language
 
 from ..components.crf_component import CRFComponent
 from ..components.inspection import find_recognizer, run_before
-from ..corpora.export import Ranking
+from ..corpora.export_order import Ranking
 from ..crf import Transitions, at_temperature, infer
 from ..crf.transitions import FloatsT
 from ..crf.uncertainty import entropies, two_best

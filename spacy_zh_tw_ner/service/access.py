@@ -74,7 +74,11 @@ def key_checker(key: str, *, basic: bool = False) -> CheckT:
 
 
 async def _basic_password(request: Request) -> str | None:
-    """Return the password of basic authentication; None if the request has none, or an invalid one."""
+    """Return the password that a request sends by HTTP basic authentication.
+
+    RETURNS (Optional[str]): The password; None if the request does not use basic authentication, or if its
+        `Authorization` header is invalid.
+    """
     try:
         credentials = await BASIC(request)
     except HTTPException:
@@ -83,7 +87,12 @@ async def _basic_password(request: Request) -> str | None:
 
 
 def _check_key(sent: str | None, key: str, codec: str) -> None:
-    """Raise a `Refusal` with status 401 unless the key that a client sent is right."""
+    """Raise a `Refusal` with status 401 unless the client sent the right API key.
+
+    sent (Optional[str]): The key that the client sent; None if it sent none.
+    key (str): The API key of the service.
+    codec (str): Codec that encodes `sent` to bytes for the comparison: "latin-1" for headers, else "utf-8".
+    """
     # Comparison in constant time reveals nothing about the key.
     if sent is None or not hmac.compare_digest(sent.encode(codec), key.encode()):
         raise Refusal(
@@ -98,12 +107,13 @@ async def _accept_all() -> None:
 class Access:
     """ASGI middleware: check `Host` and the number of concurrent requests, log and count requests, add headers.
 
-    The access log contains the method, route, status and duration of each request. It contains nothing that the client
-    has written.
+    The access log contains the method, route, status and duration of each request. It contains no path, query string,
+    header or body, because clients choose these.
 
     app (ASGIApp): The application that answers accepted requests.
     metrics (Metrics): Counts requests and measures their time.
-    max_requests (int): Largest number of concurrent requests; more get 429. Requests to PROBES are not counted.
+    max_requests (int): Largest number of concurrent requests; further requests get 429. Requests to PROBES are
+        not counted.
     hosts (Sequence[str]): Accepted values of the `Host` header; others get 400. "*.example.tw" accepts all subdomains.
         Empty: any host is accepted.
     """
@@ -173,7 +183,7 @@ class Access:
 
 
 class _Exchange:
-    """Wrapper of `receive` and `send` of a request, which records the status, and whether the client disconnected.
+    """Wrapper of the ASGI `receive` and `send` of a request, to record the status and a disconnection of the client.
 
     A disconnection after the complete response is not recorded.
     """

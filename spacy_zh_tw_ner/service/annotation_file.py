@@ -24,8 +24,8 @@ class AnnotationFile:
     """File of JSON lines. Lines are only appended, by one process at a time.
 
     Each call of `append` opens the file, locks it, writes all its lines at once, and waits until they are on the disk.
-    If the process is killed while it writes, the file ends in an incomplete line. The next call removes it: its event
-    was not confirmed.
+    If the process is killed while it writes, the file ends in an incomplete line. The next call of `append` removes
+    this line. Label Studio got no confirmation of the event that it belongs to.
 
     path (Path): The file. It is created if it is missing.
     limit (int): Largest size in bytes.
@@ -65,7 +65,10 @@ class AnnotationFile:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """Context manager: open the file at its current path, lock it, and remove an incomplete last line."""
+        """Context manager: open the file, lock it, and remove an incomplete last line.
+
+        YIELDS (int): The file descriptor. It is closed, and the lock released, at the end of the context.
+        """
         with self._lock:
             is_new = not self._path.exists()
             handle = os.open(self._path, FLAGS, MODE)
@@ -81,9 +84,12 @@ class AnnotationFile:
                 os.close(handle)  # releases the lock
 
     def _repair(self, handle: int) -> None:
-        """Remove a last line without a line end if a process of this service was killed while it wrote it.
+        """Repair the last line of the file if it has no line end.
 
-        A complete line without a line end, such as one that was edited by hand, gets a line end.
+        A beginning of a line that this service writes is removed: the process was killed while it wrote the line. Any
+        other last line, such as one that was edited by hand, gets a line end.
+
+        handle (int): Descriptor of the locked file.
         """
         size = os.fstat(handle).st_size
         start = _last_line(handle, size)
@@ -101,7 +107,12 @@ class AnnotationFile:
 
 
 def _last_line(handle: int, size: int) -> int:
-    """Return the position after the last line end of a file, 0 if it has none."""
+    """Find the last line end of a file.
+
+    handle (int): File descriptor.
+    size (int): Size of the file in bytes.
+    RETURNS (int): Offset in bytes of the character after the last line end; 0 if the file has no line end.
+    """
     end = size
     while end > 0:
         start = max(0, end - BLOCK)
@@ -122,7 +133,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Wait until the name of a new file is on the disk."""
+    """Write the entries of a folder to the disk (fsync), so that a file just created in it survives a crash."""
     if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -134,10 +145,13 @@ def _sync_folder(folder: Path) -> None:
 if sys.platform == "win32":
 
     def _lock(handle: int) -> None:
-        """Windows: only the threads of this process are kept apart."""
+        """Do nothing: on Windows the file is not locked, so only one process may write to it."""
 else:
     import fcntl
 
     def _lock(handle: int) -> None:
-        """Wait for the exclusive lock of an open file."""
+        """Wait for the exclusive lock of a file (flock), which keeps other processes from writing to it.
+
+        handle (int): File descriptor; closing it releases the lock.
+        """
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -105,7 +105,7 @@ def _add_pages(app: FastAPI) -> None:
 
 
 def _serve(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
-    """Create the route function of a page."""
+    """Create a route function that returns `content`, the bytes of a page, with the given media type."""
 
     async def serve() -> Response:
         return Response(content, media_type=media_type)

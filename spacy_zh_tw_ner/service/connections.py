@@ -149,7 +149,7 @@ class Connection(H11Protocol):
         """Parse received bytes.
 
         Before a request begins, the bytes are parsed in blocks of BLOCK bytes. After each block, the length of the
-        headers is compared with its limit, which they can thus exceed by at most one block.
+        headers is compared with its limit. So at most one block beyond the limit is parsed.
         """
         token = CONNECTION.set(self)
         try:
@@ -248,8 +248,8 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
     max_connections (int): Configured limit of open connections.
     max_requests (int): Configured limit of concurrent requests.
     warn (Callable[[str], None]): Called with a message if a limit is reduced.
-    RETURNS (tuple[int, int]): Largest number of connections, and largest number of requests. The latter is smaller by
-        at least SPARE.
+    RETURNS (tuple[int, int]): Largest number of connections, and largest number of requests. There are at least SPARE
+        more connections than requests.
     RAISES (ServiceError): If the limit of open files allows fewer than 2 × SPARE connections.
     """
     connections = max(max_connections, max_requests + SPARE)

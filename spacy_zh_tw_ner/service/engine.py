@@ -1,4 +1,7 @@
-"""Inference thread with dynamic batching; batches of shorter texts run at the safe points of a long text."""
+"""Inference thread with dynamic batching.
+
+A safe point is a place between two windows of a long text where the thread may process a batch of shorter texts.
+"""
 
 import logging
 import math
@@ -48,12 +51,12 @@ class Engine:
 
     Batches are dynamic: texts that are queued while a batch is processed form the next batch, and a single text in an
     empty queue starts at once. At each safe point of a long text, the thread processes a nested batch: texts whose
-    `QueuedText.cost` is less than half the cost of the long text. They may be long, too, so batches are nested up to
-    log2(length of the longest text) levels.
+    `QueuedText.cost` is less than half the cost of the long text. A text of a nested batch may be long itself, so
+    batches are nested up to log2(length of the longest text) levels.
 
     models (ModelCache): The pipelines. Only the inference thread calls them.
     batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
-    queue_chars (int): Largest total cost of the queued texts of one `QueuedText.size_class`, see `FairQueue.has_room`.
+    queue_chars (int): Largest total `QueuedText.cost` of the queued texts of one `QueuedText.size_class`.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 
@@ -139,11 +142,11 @@ class Engine:
     ) -> list[QueuedText]:
         """Add texts to the queue: all of them, or none if there is no room.
 
-        pipeline (ServedPipeline | str): The pipeline that processes the texts; a name for the current one.
+        pipeline (ServedPipeline | str): The pipeline that processes the texts, or the name of one that is served now.
         texts (Sequence[str]): The texts.
         gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
-        owner (Hashable): Key of the sub-queue; batches take texts from each in turn. None: a new one for this call.
-        RETURNS (list[QueuedText]): One for each text; its `future` gets the entities.
+        owner (Hashable): Key of the sub-queue. Batches take texts from all sub-queues in turn. None: a new sub-queue.
+        RETURNS (list[QueuedText]): A queued text for each text; its `future` gets the entities.
         RAISES (QueueFull): If the queue has no room for all texts, or the engine is stopping.
         """
         served = self.models[pipeline] if isinstance(pipeline, str) else pipeline
@@ -220,12 +223,12 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Take the next batch of texts, each of a cost below `below`, off the queue; leave out cancelled ones."""
+        """Remove the next batch, of texts that cost less than `below`, from the queue; return those not cancelled."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process a batch of shorter texts at a safe point of a long text; raise _Abandoned if that was abandoned."""
+        """Process shorter texts at a safe point of a long text; raise _Abandoned if the long text is abandoned."""
         if queued.abandoned:
             raise _Abandoned
         with self._changed:
@@ -234,7 +237,7 @@ class Engine:
             self._work(batch)
 
     def _work(self, batch: list[QueuedText]) -> None:
-        """Process a batch, and pass its statistics to `on_batch`. Time spent on nested batches is not included."""
+        """Process a batch, and pass its statistics to `on_batch`. Their time excludes that of nested batches."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
             self._running += batch
@@ -250,7 +253,7 @@ class Engine:
         self._on_batch(Batch(batch[0].pipeline.name, len(batch), n_chars, seconds, labels))
 
     def _recognize(self, batch: list[QueuedText]) -> Counter[str]:
-        """Process a batch for one pipeline, set the result of each text, and return the number of entities by label."""
+        """Recognize the entities of a batch, set the result of each text, and return label → number of entities."""
         try:
             recognizer = self.models.get(batch[0].pipeline)
         except Exception as error:

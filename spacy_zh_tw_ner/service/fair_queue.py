@@ -35,12 +35,12 @@ class QueuedText:
 
     @property
     def is_long(self) -> bool:
-        """Return whether the text is long. A long text is a batch of its own, and is processed in slices."""
+        """Return whether the text has more than SLICED_CHARS characters, and so is a batch of its own."""
         return len(self.text) > SLICED_CHARS
 
     @property
     def size_class(self) -> int:
-        """Return the size class: 0 for short texts, else ⌊log2(length)⌋ + 1. The queue limit applies to each class."""
+        """Return 0 for short texts, else ⌊log2(characters)⌋ + 1. The queue limit applies to each class separately."""
         return len(self.text).bit_length() if self.is_long else 0
 
 
@@ -76,7 +76,7 @@ class FairQueue:
         a class is queued, texts of this class always fit, even if they exceed the limit.
 
         texts (Iterable[QueuedText]): Texts to add.
-        limit (int): Largest cost in characters of the queued texts of a size class.
+        limit (int): Largest total `QueuedText.cost` of the queued texts of one size class.
         """
         added = Counter[int]()
         for queued in texts:
@@ -109,10 +109,10 @@ class FairQueue:
         return texts
 
     def take(self, budget: int, below: float = float("inf")) -> list[QueuedText]:
-        """Remove and return the next batch: a long text, or short texts for one pipeline, from each owner in turn.
+        """Remove and return the next batch: one long text, or short texts, which are taken from the owners in turn.
 
-        An owner is skipped if its first text costs `below` or more, or is for another pipeline than the first text of
-        the batch.
+        All texts of a batch are for the same pipeline, that of its first text. An owner is skipped if its first text
+        is for another pipeline, or costs `below` or more.
 
         budget (int): Largest total cost of the batch; the first text may exceed it.
         below (float): Only texts that cost less are taken.

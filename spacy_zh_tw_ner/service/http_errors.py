@@ -54,11 +54,11 @@ class Stopping(Refusal):
 
 
 def describe_invalid(path: Sequence[int | str], error: Mapping[str, Any], known: Set[str]) -> str:
-    """Format a validation error of pydantic. Unknown field names are not quoted, because the client chose them.
+    """Format a validation error of pydantic as a message for the client.
 
-    path (Sequence[int | str]): Keys and indices that lead to the invalid value.
+    path (Sequence[int | str]): Field names and list indices that lead to the invalid value.
     error (Mapping[str, Any]): pydantic's error with `type` and `msg`.
-    known (Set[str]): Names of the fields of our models.
+    known (Set[str]): Field names that the message may quote. It leaves out other names, because the client chose them.
     RETURNS (str): The message ZT508.
     """
     field = ".".join(str(part) for part in path if isinstance(part, int) or part in known)

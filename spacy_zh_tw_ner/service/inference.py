@@ -24,11 +24,11 @@ RequestT = TypeVar("RequestT", bound=BaseModel)
 
 
 def choose_pipeline(options: Options, engine: Engine) -> ServedPipeline:
-    """Find the pipeline that a request names, and check the labels that it names.
+    """Find the pipeline that a request names, and check that it has the labels that the request names.
 
     options (Options): Options of the request.
     engine (Engine): Holds the pipelines.
-    RETURNS (ServedPipeline): The current pipeline of this name; the default one if the request names none.
+    RETURNS (ServedPipeline): The pipeline of this name that is served now; the default one if the request names none.
     RAISES (Refusal): 422 for an unknown pipeline or label. Labels of a pipeline not yet loaded are not checked.
     """
     if options.pipeline is not None and options.pipeline not in engine.names:
@@ -39,7 +39,7 @@ def choose_pipeline(options: Options, engine: Engine) -> ServedPipeline:
 
 
 def check_labels(options: Options, pipeline: ServedPipeline) -> None:
-    """Check the labels that a request names; a pipeline that has not been loaded yet is not checked.
+    """Check that a pipeline has the labels that a request names. Before it is first loaded, nothing is checked.
 
     RAISES (Refusal): 422 for a label that the pipeline does not have.
     """
@@ -56,7 +56,7 @@ async def receive(
     request (Request): The request.
     model (type[RequestT]): The pydantic model of the body.
     settings (ServiceSettings): Limits of size, time and number of values.
-    max_values (Optional[int]): Another limit of the number of values.
+    max_values (Optional[int]): Largest number of JSON values, in place of `settings.max_values`.
     RETURNS (RequestT): The parsed body.
     RAISES (Refusal): 400, 408, 413, 415 or 422 for a body that is not JSON, does not fit the model, or exceeds a limit.
     """
@@ -77,7 +77,8 @@ async def find_all(
     RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and the entities of each
         text.
     RAISES (Refusal): 422 (invalid option or text), 429 (queue full), 503 (time limit, or the pipeline cannot be
-        loaded). ClientGone: The client disconnected.
+        loaded).
+    RAISES (ClientGone): If the client disconnects.
     """
     pipeline, texts = choose_pipeline(asked, engine), asked.all_texts()
     check_number(len(texts), settings.max_texts, "texts", "send fewer, or use /v1/entities/stream")
@@ -93,11 +94,11 @@ async def find_all(
 def check_number(n: int, limit: int, field: str, remedy: str) -> None:
     """Check the number of texts of a request.
 
-    n (int): The number.
-    limit (int): Largest number.
-    field (str): Name of their field, for the message.
-    remedy (str): What the client can do if there are more.
-    RAISES (Refusal): 422 if there are more.
+    n (int): Number of texts.
+    limit (int): Largest allowed number.
+    field (str): Name of the field that holds the texts, for the message.
+    remedy (str): Advice to the client, which ends the message.
+    RAISES (Refusal): 422 if `n` exceeds `limit`.
     """
     if n > limit:
         problem = f"there are {n:,}, more than the limit of {limit:,}; {remedy}"
@@ -108,7 +109,7 @@ def check_length(text: str, field: str, limit: int) -> None:
     """Check the length of a text.
 
     text (str): The text.
-    field (str): Name of its field, for the message.
+    field (str): Name of the field that holds the text, for the message.
     limit (int): Largest number of characters.
     RAISES (Refusal): 422 if the text is longer.
     """
@@ -127,8 +128,8 @@ async def request_gazetteer(
     engine (Engine): Loads the pipeline.
     settings (ServiceSettings): Limits of the number and length of words.
     RETURNS (Optional[RequestGazetteer]): The gazetteer; None if the request has no words.
-    RAISES (Refusal): 422 for an invalid word, an unknown label, or, without `override`, a label that no recognizer of
-        the pipeline predicts; 503 if the pipeline cannot be loaded.
+    RAISES (Refusal): 422 for an invalid word, for an unknown label, and, unless the request sets `override`, for a
+        label that no recognizer of the pipeline predicts; 503 if the pipeline cannot be loaded.
     """
     if words is None:
         return None
@@ -161,7 +162,7 @@ async def recognize(
 ) -> list[tuple[Found, ...]]:
     """Recognize the entities of texts. Cancel the texts if the client disconnects or the time limit is over.
 
-    receive (Receive): ASGI `receive` of the request after its body was read; it reports that the client disconnects.
+    receive (Receive): ASGI `receive` of a request whose body was read. It is awaited to notice a disconnection.
     engine (Engine): Recognizes the entities.
     pipeline (ServedPipeline): The pipeline.
     texts (Sequence[str]): The texts.
@@ -169,7 +170,8 @@ async def recognize(
     gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
     RETURNS (list[tuple[Found, ...]]): The entities of each text.
     RAISES (Refusal): 422 (the pipeline fails at a text), 429 (queue full), 503 (time limit, or the pipeline cannot be
-        loaded). ClientGone: The client disconnected.
+        loaded).
+    RAISES (ClientGone): If the client disconnects.
     """
     queued = engine.submit(pipeline, texts, gazetteer)
     results = asyncio.gather(*(asyncio.wrap_future(each.future) for each in queued))

@@ -51,8 +51,11 @@ class LabelStudioBackend:
             self._file = AnnotationFile(settings.annotations, settings.max_annotations)
 
     async def setup(self, asked: SetupRequest) -> ModelVersion:
-        """Check the labelling configuration of a project, and log a warning about labels without a counterpart.
+        """Check the labelling configuration of a project, and compare its labels with those of the pipeline.
 
+        Warnings list the labels that only the project has, and those that only the pipeline has.
+
+        RETURNS (ModelVersion): The version of the pipeline.
         RAISES (Refusal): 422 if the project has no labels for texts.
         """
         pipeline = self._engine.pipeline()
@@ -100,7 +103,8 @@ class LabelStudioBackend:
         """Append the annotations of an event to the file of annotations.
 
         event (EventRequest): The event.
-        RETURNS (Saved): Number of annotations; 0 for an event of another kind.
+        RETURNS (Saved): Number of appended lines: one for each created or changed annotation, or one for an event that
+            deletes some; 0 for any other event.
         RAISES (Refusal): 403 without an API key, 404 if no annotations are collected, 422 for an incomplete event, 503
             or 507 if the file cannot be written.
         """
@@ -135,7 +139,12 @@ class LabelStudioBackend:
 
 
 def _controls(config: str | None, pipeline: ServedPipeline) -> tuple[SpanControl, ...]:
-    """Read the labelling configuration of a request; without one, the field `text` gets all labels of the pipeline."""
+    """Return the span controls of a labelling configuration: names of tags, field of the text, and labels.
+
+    config (Optional[str]): The configuration (XML). None: one control for the field `text`, with all labels of the
+        pipeline.
+    RAISES (Refusal): 422 for an invalid configuration, or one without labels for texts.
+    """
     if config is None:
         return (SpanControl(CONTROL, TEXT, TEXT, {label: label for label in pipeline.labels or ()}, {}),)
     try:
@@ -145,7 +154,11 @@ def _controls(config: str | None, pipeline: ServedPipeline) -> tuple[SpanControl
 
 
 def _target(label: str, controls: Sequence[SpanControl]) -> tuple[SpanControl, str] | None:
-    """Return the first control that has a label for a label of the pipeline, with this label."""
+    """Find the label of the project that corresponds to a label of the pipeline.
+
+    RETURNS (Optional[tuple[SpanControl, str]]): The first control that has a corresponding label, and this label; None
+        if no control has one.
+    """
     for control in controls:
         found = control.label(label)
         if found is not None:
@@ -164,12 +177,12 @@ def _dump_predictions(tasks: Sequence[Task], controls: Sequence[SpanControl], fo
 
 
 def _regions(i: int, prefix: str, controls: Sequence[SpanControl], found: FoundT) -> Iterator[dict[str, Any]]:
-    """Yield the results of a task: for each text, the entities whose labels the project has.
+    """Yield the entities of a task as regions of Label Studio. Entities without a label in the project are left out.
 
-    i (int): Index of the task.
-    prefix (str): Beginning of the ids of the results.
-    controls (Sequence[SpanControl]): The labels of the project.
-    found (FoundT): Texts and entities.
+    i (int): Index of the task in the request.
+    prefix (str): Beginning of the ids of the regions.
+    controls (Sequence[SpanControl]): The span controls of the project, with its labels.
+    found (FoundT): Index of a task and field of a text → the text and its entities.
     """
     for text_name in dict.fromkeys(control.text for control in controls):
         of_text = [control for control in controls if control.text == text_name]

@@ -86,5 +86,5 @@ def label_studio_routes(backend: LabelStudioBackend, settings: ServiceSettings, 
 
 
 def _body(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the OpenAPI description of a request body."""
+    """Return the OpenAPI description of a request body that is parsed as a pydantic model."""
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema_without_references(model)}}}}

@@ -17,18 +17,18 @@ class ProjectRequest(BaseModel):
 
     @property
     def project_name(self) -> str:
-        """The project, as it is written to the log."""
+        """Id of the project for log messages: at most 40 characters, with `ascii` escapes."""
         return ascii(str(self.project)[:40])
 
 
 class SetupRequest(ProjectRequest):
-    """Request that Label Studio sends when a project is connected, and before it asks for predictions."""
+    """Body of `/setup`. Label Studio sends it when a project is connected, and before it asks for predictions."""
 
     config: StrictStr | None = Field(None, alias="schema", description="The labelling configuration of the project.")
 
 
 class Task(BaseModel):
-    """A task of Label Studio."""
+    """A task of Label Studio: its id, and its data, which maps field names to texts and other values."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -37,7 +37,7 @@ class Task(BaseModel):
 
 
 class PredictRequest(ProjectRequest):
-    """Request for the predictions of tasks."""
+    """Body of `/predict`: the tasks whose entities are recognized, and the labelling configuration."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"tasks": [{"id": 1, "data": {"text": TEXT}}], "label_config": EXAMPLE}]}
@@ -50,7 +50,7 @@ class PredictRequest(ProjectRequest):
 
 
 class EventRequest(BaseModel):
-    """Body of a webhook."""
+    """Body of `/webhook`: an event, such as a created annotation, with its annotations and tasks."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -62,25 +62,25 @@ class EventRequest(BaseModel):
 
 
 class ModelVersion(BaseModel):
-    """Version of the served pipeline."""
+    """Response of `/setup`: the version of the served pipeline."""
 
     model_version: str
 
 
 class ModelVersions(BaseModel):
-    """Versions that predictions may have."""
+    """Response of `/versions`: a list whose only element is the version of the served pipeline."""
 
     versions: list[str]
 
 
 class PredictAnswer(BaseModel):
-    """Predictions of tasks, in their order."""
+    """Response of `/predict`: one prediction per task, in the order of the request."""
 
     results: list[dict[str, Any]]
     model_version: str
 
 
 class Saved(BaseModel):
-    """Number of lines that were appended to the file of annotations."""
+    """Response of `/webhook`: the number of lines that were appended to the file of annotations."""
 
     saved: int

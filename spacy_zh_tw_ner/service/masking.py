@@ -52,7 +52,7 @@ class MaskRequest(EntitiesRequest):
 
 
 class ReplacementAnswer(BaseModel):
-    """One replacement in a masked text. It does not repeat the original, which the client has."""
+    """One replacement in a masked text. It does not contain the original characters, which the client has."""
 
     model_config = ConfigDict(title="Replacement")
 

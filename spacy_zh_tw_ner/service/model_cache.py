@@ -21,7 +21,7 @@ VERSION_BYTES = 4  # bytes of the hash in the version of a pipeline
 
 
 def named_sources(arguments: list[str]) -> dict[str, str]:
-    """Parse `NAME=PIPELINE` or `PIPELINE` arguments. The default name is that of the folder or package.
+    """Parse `NAME=PIPELINE` or `PIPELINE` arguments. Without NAME, the name of the folder or package is used.
 
     arguments (list[str]): Arguments of the command line.
     RETURNS (dict[str, str]): Name → folder or package, in the order of the arguments.
@@ -40,10 +40,10 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
 
 
 class ServedPipeline:
-    """A pipeline that requests can name. Its attributes are set when it is loaded.
+    """One version of a pipeline that requests can name. Its attributes are set when it is loaded.
 
-    A request keeps the object that it began with. So it is finished by the same recognizer if a reload makes another
-    object the current one of the name.
+    A reload creates another `ServedPipeline` of the same name for later requests. A request that has begun keeps its
+    object, so one recognizer processes all texts of the request.
 
     name (str): Name of the pipeline.
     source (str): Folder or package of the pipeline.
@@ -63,7 +63,10 @@ class ServedPipeline:
             raise SettingError(Errors.ZT504.format(name=name, size=self.size / 2**20, limit=limit / 2**20))
 
     def load(self, load: LoadT) -> Recognizer:
-        """Load the recognizer with a function, and describe it."""
+        """Load and return the recognizer, and set the attributes: version, labels and `min_score`.
+
+        load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
+        """
         _, self.version = _describe_files(self.name, source_folder(self.source))
         recognizer = load(self.source)
         # `labels` is set last: other threads expect the others as soon as `labels` is set.
@@ -77,12 +80,12 @@ class ServedPipeline:
 class ModelCache:
     """LRU cache of recognizers by name. A recognizer is loaded when it is first used.
 
-    Only the inference thread may call `get`. Other threads may read the other attributes, load a newer version of a
-    pipeline, and make it the current one.
+    Only the inference thread may call `get`. Other threads may read the other attributes, and replace a pipeline by a
+    newer version (`load_newer`, `replace`).
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     limit (int): Largest total size in bytes of the files of loaded pipelines. Weights take as much memory as on disk,
-        except half-precision weights that are converted to float32. While a pipeline is replaced, both are in memory.
+        except half-precision weights that are converted to float32. During a reload, both versions are in memory.
     load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
     RAISES (ZhTwNerError): If a single pipeline exceeds the limit.
     """
@@ -104,7 +107,13 @@ class ModelCache:
         return tuple(self._recent)
 
     def get(self, wanted: ServedPipeline | str) -> Recognizer:
-        """Return a recognizer. If needed, load it, and before that unload the least recently used ones to make room."""
+        """Return the recognizer of a pipeline. If it is not in memory, load it.
+
+        Before a recognizer is loaded, the least recently used ones are unloaded until it fits into the memory limit.
+
+        wanted (ServedPipeline | str): A pipeline, or the name of one. A pipeline that is not in memory and has been
+            replaced since is not loaded: the pipeline that has replaced it is used.
+        """
         pipeline = self._current[wanted] if isinstance(wanted, str) else wanted
         if pipeline.recognizer is None:
             pipeline = self._current[pipeline.name]  # the wanted one may have been replaced before it was loaded
@@ -122,7 +131,7 @@ class ModelCache:
         return recognizer
 
     def load_newer(self, name: str) -> ServedPipeline:
-        """Load what is now in the folder or package of a pipeline; requests do not use it until `replace`.
+        """Load the current files of a pipeline as a new `ServedPipeline`. Requests use it only after `replace`.
 
         name (str): Name of the pipeline.
         RETURNS (ServedPipeline): The loaded pipeline.
@@ -135,7 +144,7 @@ class ModelCache:
         return pipeline
 
     def replace(self, pipeline: ServedPipeline) -> None:
-        """Make a loaded pipeline the current one of its name. The memory of the former is freed after its last request.
+        """Use a loaded pipeline for new requests. The former one is freed after the last request that uses it.
 
         pipeline (ServedPipeline): The result of `load_newer`.
         """
@@ -146,7 +155,7 @@ class ModelCache:
             self._recent[pipeline.name] = self._current[pipeline.name] = pipeline
 
     def _make_room(self, pipeline: ServedPipeline) -> None:
-        """Unload the least recently used pipelines until another one fits. The caller holds the lock."""
+        """Unload the least recently used pipelines until `pipeline` fits into memory. The caller holds the lock."""
         while self._recent and sum(p.size for p in (*self._recent.values(), pipeline)) > self._limit:
             self._recent.popitem(last=False)[1].recognizer = None
             gc.unfreeze()
@@ -157,9 +166,9 @@ def _exclude_from_collection(*, collect: bool = True) -> None:
     """Freeze all objects, so that the garbage collector skips them.
 
     A loaded pipeline has about a million Python objects. A full garbage collection of them holds the GIL for half a
-    second, in which no request is answered, and a long text would trigger dozens.
+    second, in which no request is answered, and a long text would trigger dozens of collections.
 
-    collect (bool): Collect garbage first.
+    collect (bool): Run a full garbage collection first, so that no garbage is frozen.
     """
     if collect:
         gc.collect()
@@ -167,9 +176,9 @@ def _exclude_from_collection(*, collect: bool = True) -> None:
 
 
 def _free_memory() -> None:
-    """Collect a pipeline that no request uses any more, in a thread, because that takes up to a second.
+    """Start a thread that frees the memory of a pipeline that no request uses any more.
 
-    Pipelines have reference cycles, so they are freed by the garbage collector alone.
+    Pipelines have reference cycles, so only the garbage collector frees them. That takes up to a second.
     """
 
     def collect() -> None:
@@ -194,7 +203,7 @@ class Trimmer:
         self.due = False
 
     def used(self) -> None:
-        """Record that a batch has freed memory; call `trim` if its last call is more than PAUSE seconds ago."""
+        """Record that a batch has freed memory; call `trim` if it was last called more than PAUSE seconds ago."""
         self.due = True
         if time.monotonic() - self._last > PAUSE:
             self.trim()

@@ -1,4 +1,4 @@
-"""Replace a served pipeline by a newer version of its files, unless that is worse on a dev corpus."""
+"""Replace a served pipeline by a newer version of its files, unless the newer version has a lower F on a dev corpus."""
 
 import logging
 import threading
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class Reloaded(NamedTuple):
-    """Result of a reload that was not refused.
+    """Result of a successful reload.
 
     pipeline: Name of the pipeline.
-    replaced: Whether another version is served now. False if the files of the pipeline have not changed.
+    replaced: Whether a newer version is served now. False if the files of the pipeline have not changed.
     version, former_version: Versions that are served now, and that were served before.
     f, former_f: Micro F of exact entities of both versions on the dev corpus, 0 to 100; None without a corpus.
     """
@@ -49,9 +49,9 @@ class Reloaded(NamedTuple):
 class Reloader:
     """Reloads pipelines while requests are answered.
 
-    The newer version is loaded in the thread of the caller, and processes the dev corpus on the inference thread, in
-    turns with other requests. Then it becomes the current version in one step: a request is answered by the version
-    that was current when it began.
+    The newer version is loaded in the thread of the caller. Then it processes the dev corpus on the inference thread,
+    where batches of the corpus alternate with batches of requests. If it is accepted, it answers all requests that
+    begin from then on; earlier requests are finished by the former version.
 
     engine (Engine): Has the pipelines, and processes texts.
     settings (ServiceSettings): Dev corpora, and time limits.
@@ -65,18 +65,19 @@ class Reloader:
             read_dev(corpus)
 
     def reload_all(self) -> None:
-        """Reload all pipelines in memory, and log the outcomes. Others are read from their files when first used."""
+        """Reload all pipelines in memory, and log the results. Pipelines not in memory are loaded when first used."""
         for name in self._engine.loaded:
             with suppress(Refusal):
                 self.reload(name)
 
     def reload(self, name: str) -> Reloaded:
-        """Load what is now in the folder or package of a pipeline, and serve it if it is not worse.
+        """Load the current files of a pipeline, and serve them unless their F on the dev corpus is lower.
 
         name (str): Name of the pipeline.
         RETURNS (Reloaded): The versions and their scores.
-        RAISES (Refusal): 409 if the newer version cannot be loaded, raises an error, or is worse, or another reload is
-            in progress; 503 if the service is stopping or too busy. The former version is still served then.
+        RAISES (Refusal): 409 if the newer version cannot be loaded, raises an error or has a lower F, or if another
+            reload is in progress; 503 if the service is stopping or too busy. After an error, the former version is
+            still served.
         """
         if not self._lock.acquire(blocking=False):
             raise Refusal(409, Errors.ZT738)
@@ -106,7 +107,7 @@ class Reloader:
 
     @contextmanager
     def _explained(self, name: str) -> Iterator[None]:
-        """Context manager: convert any error of a newer version to a `Refusal`, and log it."""
+        """Context manager for a reload: log any error, and raise it as a `Refusal` with status 409 or 503."""
         try:
             yield
             return
@@ -136,7 +137,13 @@ class Reloader:
         )
 
     def _recognize(self, pipeline: ServedPipeline, texts: Sequence[str]) -> list[tuple[Found, ...]]:
-        """Recognize the entities of texts on the inference thread, a batch at a time, so that requests do not wait."""
+        """Recognize the entities of texts on the inference thread.
+
+        One batch is submitted at a time, so that requests wait for one batch at most.
+
+        RETURNS (list[tuple[Found, ...]]): The entities of each text.
+        RAISES (Refusal): 503 if a batch takes longer than its time limit.
+        """
         results: list[tuple[Found, ...]] = []
         batch: list[str] = []
         for i, text in enumerate(texts):
@@ -155,7 +162,11 @@ class Reloader:
         return results
 
     def _submit(self, pipeline: ServedPipeline, texts: Sequence[str], deadline: float) -> list[QueuedText]:
-        """Submit texts to the engine. While the queue is full, try again until the deadline."""
+        """Submit texts to the engine. While the queue is full, try again until the deadline.
+
+        deadline (float): Value of `time.monotonic` in seconds.
+        RAISES (Refusal): 503 if the queue is still full at the deadline, or the engine is stopping.
+        """
         while True:
             try:
                 return self._engine.submit(pipeline, texts, owner=self)
@@ -193,7 +204,7 @@ def named_corpora(arguments: Sequence[str], names: Sequence[str]) -> dict[str, P
     arguments (Sequence[str]): The values.
     names (Sequence[str]): Names of the served pipelines; the first is the default.
     RETURNS (dict[str, Path]): Name of a pipeline → corpus.
-    RAISES (UsageError): If there is no such pipeline or corpus, or a pipeline has two.
+    RAISES (UsageError): If a pipeline or corpus does not exist, or two corpora are given for one pipeline.
     """
     corpora: dict[str, Path] = {}
     for argument in arguments:

@@ -53,7 +53,7 @@ async def _receive(request: Request, limit: int) -> bytes:
 async def check_values(body: bytes, limit: int) -> None:
     """Check the number of JSON values in a body: parsing too many would block all other requests.
 
-    body (bytes): JSON in UTF-8. A short body is not checked.
+    body (bytes): JSON in UTF-8. A body of at most COUNTED bytes is not checked.
     limit (int): Largest number of values.
     RAISES (Refusal): 422 if there are more values.
     """
@@ -68,7 +68,7 @@ def count_values(body: bytes) -> int:
     per MiB, and numpy releases the GIL for most of that time.
 
     body (bytes): JSON in UTF-8. For other data the result has no meaning.
-    RETURNS (int): The count. It is the number of values minus one, if empty arrays and objects are counted twice.
+    RETURNS (int): The count. It is the number of values, minus one, plus the number of empty arrays and objects.
     """
     data, found = np.frombuffer(body, dtype=np.uint8), 0
     # State at the start of a chunk: 1 if inside a string; 1 after an odd number of backslashes.

@@ -20,10 +20,11 @@ class FoundTooOften(ServiceError):
 
 
 class RequestGazetteer(NamedTuple):
-    """Words of a request. Their occurrences in the texts of the request are hints for the recognizer; see `Hints`.
+    """Words of a request. A match in a text of the request is probably an entity or, with `override`, certainly.
 
     words (WordList): The words by label.
-    bonus (float): Log-odds that a match adds to the emission of its tag, for each of its characters.
+    bonus (float): Log-odds. For each character of a match, they are added to the emission of the tag that the character
+        has if the match is an entity.
     override (bool): Whether a match is always an entity.
     """
 
@@ -35,7 +36,7 @@ class RequestGazetteer(NamedTuple):
         """Find the words in a text of the request.
 
         text (str): The text.
-        RETURNS (Hints): All matches, with `bonus` and `override`.
+        RETURNS (Hints): All matches, with `bonus` and `override`, for the recognizer.
         RAISES (FoundTooOften): If there are more than `len(text) + SPARE_PLACES` matches.
         """
         limit = len(text) + SPARE_PLACES

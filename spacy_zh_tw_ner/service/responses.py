@@ -71,9 +71,12 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
 
 
 def overlapping_entities(text: str, spans: tuple[Found, ...], options: Options) -> Iterator[dict[str, Any]]:
-    """Yield overlapping entities of a text for a response, as `entities` does.
+    """Yield overlapping entities of a text for a response, with the same fields and options as `entities`.
 
+    text (str): The text.
     spans (tuple[Found, ...]): Entities sorted by start, with offsets in code points; their ends are in any order.
+    options (Options): `labels` and `min_score` select entities; `offset_unit` is the unit of the offsets.
+    YIELDS (dict[str, Any]): The fields of an `EntityAnswer`.
     """
     convert = OffsetConverter(text, options.offset_unit)
     units = {offset: convert(offset) for offset in sorted({offset for span in spans for offset in span[:2]})}
@@ -83,12 +86,12 @@ def overlapping_entities(text: str, spans: tuple[Found, ...], options: Options) 
 
 
 async def dump_found(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
-    """Serialize the fields of a result, `entities` and, if the pipeline finds overlapping ones, `spans`.
+    """Serialize the field `entities` of a result and, if the pipeline finds overlapping entities, the field `spans`.
 
     text (str): The text.
     found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points.
     options (Options): Options of the request.
-    pause (Pause): See `dump_entities`.
+    pause (Pause): Awaited after every ENTITIES_PER_STEP entities.
     RETURNS (bytes): The fields of a JSON object in UTF-8, without its braces.
     """
     fields = b'"entities":' + await dump_entities(entities(text, found, options), pause)

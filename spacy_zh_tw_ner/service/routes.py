@@ -236,7 +236,8 @@ def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> 
 def _lines_schema() -> dict[str, Any]:
     """Return the JSON schema of the body of a stream, a string of JSON lines.
 
-    OpenAPI cannot describe single lines. Their schemas are in `x-line` and `x-first-line` (the optional header).
+    OpenAPI cannot describe the lines of a body. So `x-line` has the schema of a line, and `x-first-line`
+    the schema of the optional header.
     """
     schema, first = schema_without_references(StreamLine), schema_without_references(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])

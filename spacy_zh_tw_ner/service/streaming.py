@@ -78,7 +78,13 @@ class StreamAnswer:
             self._engine.withdraw([queued for _, queued in self._ahead if isinstance(queued, QueuedText)])
 
     async def _submit_line(self, index: int, line: bytes) -> tuple[dict[str, Any], QueuedText | Refusal]:
-        """Parse and submit a line; return the first fields of its answer, and the queued text or the error."""
+        """Parse a line, and submit its text to the engine.
+
+        index (int): Index of the line; blank lines are not counted.
+        line (bytes): JSON in UTF-8.
+        RETURNS (tuple[dict[str, Any], QueuedText | Refusal]): The fields `index` and `id` of the answer; and the queued
+            text, or the error of an invalid line.
+        """
         head: dict[str, Any] = {"index": index}
         try:
             await check_values(line, self._settings.max_values)
@@ -107,7 +113,7 @@ class StreamAnswer:
                 await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:
-        """Await the answer to the oldest pending line; return it with all following answers that are ready by then."""
+        """Await the answer to the oldest pending line; return it, and those to the next lines that are ready then."""
         lines = [await self._line(*self._ahead[0])]
         self._ahead.popleft()
         while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):

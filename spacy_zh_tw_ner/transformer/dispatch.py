@@ -20,8 +20,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ..atomic_writes import open_scratch_folder, remove_scratch_folder
 from ..errors import Errors, OutputError, SettingError
+from ..scratch_folders import open_scratch_folder, remove_scratch_folder
 from .base_model import Base, layers_path
 from .lora import is_adapter
 from .weights import OFFLOADED, StoredTensors, Weights

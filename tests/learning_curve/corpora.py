@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter
+from spacy_zh_tw_ner.corpora.formats.docbin_writer import SpacyWriter
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.learning_curve.runs import RunResult

@@ -88,7 +88,7 @@ def test_a_pipeline_is_loaded_at_its_first_request(service: Running) -> None:
     versions = [pipeline.pop("version") for pipeline in described["pipelines"]]
     assert [version.rpartition("-")[0] for version in versions] == ["tiny", "other"]
     assert described["pipelines"] == [
-        {"name": n, "loaded": True, "labels": labels, "min_score": 0.35} for n in ("tiny", "other")
+        {"name": n, "loaded": True, "labels": labels, "span_labels": None, "min_score": 0.35} for n in ("tiny", "other")
     ]
     assert (described["max_texts"], described["max_chars"], described["max_body"]) == (100, 10_000, 1_000_000)
 
@@ -384,7 +384,7 @@ def test_an_unexpected_error_gets_500_without_traceback(
     def fail(*arguments: Any) -> None:
         raise KeyError(SENTENCE)
 
-    monkeypatch.setattr(routes, "dump_entities", fail)
+    monkeypatch.setattr(routes, "dump_found", fail)
     message = refused(service.ask({"text": SENTENCE}), 500, "ZT519")
     (line,) = (r.getMessage() for r in caplog.records if "KeyError" in r.getMessage())
     assert line[:8] in message
