@@ -1,5 +1,7 @@
 """Estimate the probability that an annotation is wrong, by logistic regression on planted errors.
 
+A site is a place where an annotation may be wrong: a gold entity, or a probable entity that overlaps no gold entity.
+
 No list of real errors is needed. Errors are planted in the corpus at random, and a pipeline computes the features of
 their sites as of all other sites. The logistic regression is fitted to distinguish the planted errors (positive
 examples) from the annotations of the corpus. The latter may be right or wrong, so they are unlabelled examples (Elkan

@@ -1,6 +1,7 @@
 """Report of `find-errors`: sentences ranked by suspicion, their suspects, and the entity texts with suspects.
 
-A suspect is a difference between the gold annotation of a sentence and the best reading of the pipeline.
+The best reading of a sentence is its most probable annotation under the CRF of the pipeline. A suspect is a difference
+between the gold annotation and the best reading.
 """
 
 from collections import Counter, defaultdict

@@ -1,4 +1,7 @@
-"""Render suspicious annotations as one self-contained HTML page: gold annotation and best reading side by side."""
+"""Render suspicious annotations as one self-contained HTML page.
+
+For each sentence, the gold annotation and the best reading (the most probable annotation) are shown side by side.
+"""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """Compute the posterior of a teacher for unlabelled texts, and store it on disk in chunks.
 
+A pass is the computation for all texts. It writes these files to its folder:
+
     folder/manifest.json       labels, temperature, hashes of teacher and texts; at the end the number of chunks
     folder/00000.safetensors   texts, marginals in float16, expected counts of legal transitions in float32
     folder/00001.safetensors   …
