@@ -89,8 +89,8 @@ def extrapolate(
 ) -> tuple[PowerLaw, list[SizedScore]]:
     """Fit a law to measured scores, and predict F for other amounts of data, with 95 % intervals.
 
-    An interval is for the F of one further run that is scored on the same kind of test data. It is computed by a
-    bootstrap with these steps in each resample:
+    An interval is for the F of one further run that is scored on the same test data. It is computed by a bootstrap with
+    these steps in each resample:
 
     1. The variance between seeds, s², is drawn from its scaled inverse χ² distribution, because it is uncertain if
        there are few seeds. With a single seed, it is unknown and taken as 0.

@@ -139,11 +139,14 @@ class CurveFolder:
         self.path, self.config, self.corpora = path, config, corpora
 
     def claim(self, *, force: bool) -> None:
-        """Write config and hashes of the corpora to `settings.json`; before that, compare them with an existing file.
+        """Write the config and the hashes of the corpora to `settings.json`.
 
-        force (bool): If they differ, discard the stored runs.
-        RAISES (OutputError): If they differ and `force` is False, or if the folder has other files but no settings.
-        RAISES (UnreadableFileError): If the existing file is damaged.
+        If the file exists, its config and hashes must be the same, because it belongs to the stored runs.
+
+        force (bool): Discard the stored runs if the file has another config or other hashes.
+        RAISES (OutputError): If the file has another config or other hashes and `force` is False, or if the folder has
+            other files but no `settings.json`.
+        RAISES (UnreadableFileError): If the file is damaged.
         """
         stored, digests = self.path / SETTINGS, self.corpora.digests()
         if stored.is_file():

@@ -34,8 +34,8 @@ class ProposalSource(Protocol):
 class GazetteerSource:
     """Source that proposes the words of a list. No two of its proposals overlap.
 
-    Where words of the list overlap, those are proposed with which the text has the fewest words in total; all remaining
-    characters count as words of one character.
+    Where words of the list overlap, some of them must be left out. The text is divided so that it has as few words as
+    possible, where each character that is in no proposed word counts as one word.
 
     words (Mapping[str, Sequence[str]]): Label → words.
     """
