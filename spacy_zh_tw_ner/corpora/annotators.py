@@ -1,4 +1,4 @@
-"""Read the annotations of several annotators, and match those of the same text."""
+"""Read the annotations of several annotators, and find the texts that two or more of them have annotated."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +20,8 @@ class SharedText(NamedTuple):
     """A text that two or more annotators have annotated.
 
     text: The text.
-    readings: Annotator → the entities that they have annotated.
-    origin: File and line of the first reading.
+    readings: Name of an annotator → the entities that this annotator has annotated.
+    origin: File and line of the annotation of the first annotator.
     """
 
     text: str
@@ -32,14 +32,15 @@ class SharedText(NamedTuple):
 def read_annotators(paths: Sequence[Path], reading: Reading, notify: NotifyT = ignore) -> AnnotationsT:
     """Read the annotations of several annotators from one or more files of any format that `convert` reads.
 
-    A Label Studio export names the annotator of each annotation in `completed_by`, and other JSON formats may name one
-    in `annotator`, `user` or `username`. Otherwise a file is one annotator, with the name of the file. If two files
-    name the same annotator and have a text in common, these are different people, and are told apart by the file.
+    A Label Studio export names the annotator of each annotation in `completed_by`. Other JSON formats may name one in
+    `annotator`, `user` or `username`. If a file names no annotator, its annotations are by one annotator, who gets the
+    name of the file. If two files name the same annotator and have a text in common, they are taken as two annotators,
+    and the name of the file is added to each name.
 
     paths (Sequence[Path]): The files.
     reading (Reading): Settings of the readers.
     notify (Callable[[str], object]): Receives messages about rejected annotations.
-    RETURNS (dict[str, list[Record]]): Annotator → records, with valid entities.
+    RETURNS (dict[str, list[Record]]): Name of an annotator → records of this annotator, with valid entities.
     RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.
     """
     by_file: dict[tuple[str, str], list[Record]] = defaultdict(list)  # (file, annotator) → records
@@ -70,14 +71,15 @@ def read_annotators(paths: Sequence[Path], reading: Reading, notify: NotifyT = i
 def match_texts(annotators: Mapping[str, Sequence[Record]], notify: NotifyT = ignore) -> list[SharedText]:
     """Find the texts that two or more annotators have annotated.
 
-    Texts are matched by their ids in the annotation tool, if every record has one and no id has two texts; else by the
-    text itself. If an annotator has annotated a task twice, the last annotation counts. Of equal texts without ids, the
-    first one of each annotator is matched, then the second one, and so on.
+    Records of two annotators are matched by the id of their task in the annotation tool if three conditions are met:
+    every record has such an id, equal ids mean equal texts, and at least one id occurs with two annotators. Then, if an
+    annotator has annotated a task twice, the last annotation is used. Otherwise, records are matched by their texts. If
+    a text occurs several times, its first occurrences of all annotators are matched, then the second ones, and so on.
 
-    annotators (Mapping[str, Sequence[Record]]): Annotator → records.
-    notify (Callable[[str], object]): Receives messages about ids that are not used, and repeated annotations.
-    RETURNS (list[SharedText]): The texts, in the order of the files.
-    RAISES (CorpusError): If there is no such text.
+    annotators (Mapping[str, Sequence[Record]]): Name of an annotator → records of this annotator.
+    notify (Callable[[str], object]): Receives messages about ids that are not used, and about repeated annotations.
+    RETURNS (list[SharedText]): The texts, in the order of the records.
+    RAISES (CorpusError): If no text has two annotators.
     """
     by_id = _ids_are_usable(annotators, notify)
     found: dict[KeyT, dict[str, Record]] = defaultdict(dict)
@@ -108,7 +110,10 @@ def match_texts(annotators: Mapping[str, Sequence[Record]], notify: NotifyT = ig
 
 
 def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT) -> bool:
-    """Return whether all records have ids of tasks, and equal ids mean equal texts."""
+    """Return whether records of different annotators can be matched by the ids of their tasks.
+
+    All records must have an id, records with equal ids must have equal texts, and two annotators must share an id.
+    """
     texts: dict[str, str] = {}
     for record in (record for records in annotators.values() for record in records):
         if not record.task:
@@ -124,7 +129,10 @@ def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT)
 
 
 def _share_a_text(files: Iterable[Sequence[Record]]) -> bool:
-    """Return whether two of the files have a text in common."""
+    """Return whether a text occurs in two of the files.
+
+    files (Iterable[Sequence[Record]]): The records of each file.
+    """
     counts = Counter(text for records in files for text in {record.text for record in records})
     return max(counts.values(), default=0) > 1
 

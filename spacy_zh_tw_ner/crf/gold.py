@@ -90,15 +90,15 @@ def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transiti
 
 
 def _allowed(scores: FloatsT) -> FloatsT:
-    """Return scores in float64, in which forbidden scores are 0. (The expected counts of forbidden scores are 0.)"""
+    """Return a float64 copy of scores in which forbidden scores are 0, so that 0 × PENALTY adds nothing to a sum."""
     return np.where(is_allowed(scores), scores, 0.0).astype(np.float64)
 
 
 @dataclass
 class Gold:
-    """Gold tags of a batch as index arrays, and whether each sequence is annotated.
+    """Gold tags of a batch as index arrays, and how completely each sequence is annotated.
 
-    They are made from a gold mask, which says which tags each row may have.
+    `gold_from_mask` creates an instance from a gold mask, (n_rows, n_tags) bool: the tags that each row may have.
 
     tags: (n_rows,) the gold tag of each row. If the mask allows several tags, the first of them.
     emissions: (n_rows,) index of the gold tag in the flattened emissions.
@@ -117,11 +117,14 @@ class Gold:
 
     @property
     def partly_annotated(self) -> BoolsT:
-        """Return a (batch_size,) mask of the sequences in which some rows have a gold tag, and others have none."""
+        """Return a (batch_size,) bool mask of the sequences that are not annotated, unannotated or impossible."""
         return ~(self.annotated | self.unannotated | self.impossible)
 
     def with_weights(self, weighted: BoolsT) -> "Gold":
-        """Return a copy in which the sequences with weighted tags, (batch_size,) bool, count as partly annotated."""
+        """Return a copy in which sequences with weights are partly annotated: neither `annotated` nor `unannotated`.
+
+        weighted (np.ndarray): (batch_size,) bool: whether a sequence has a tag with a weight other than 1.
+        """
         return replace(self, annotated=self.annotated & ~weighted, unannotated=self.unannotated & ~weighted)
 
 

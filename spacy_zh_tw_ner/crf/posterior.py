@@ -52,11 +52,12 @@ class Posterior:
         return list(self._exact)
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probability that the tokens of each part have exactly the given tags:
+        """Return, for each part of a sequence, the probability that its tokens have exactly the given tags:
 
             p(y_a … y_c) = α[a, y_a] · Π_{t=a+1…c} step[t] · β[c, y_c]
 
-        For the tags of an entity, from its first to its last, this is the probability of exactly this entity.
+        step[t] is the factor for the extension of a path by row t, the exponential of `log_step`. If the tags are those
+        of an entity, from its first token to its last, the result is the probability of exactly this entity.
 
         tags (np.ndarray): (n_rows,) a tag for every row of the batch.
         starts, ends (Sequence[int]): First row of each part, and the row after its last. No part may reach from one
@@ -75,13 +76,14 @@ class Posterior:
         return probabilities
 
     def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return log α of n pairs of a row and a tag, (n,) float64. A constant is added to all values of a row."""
+        """Return log α of n pairs of a row and a tag, (n,) float64, plus a constant that depends only on the row."""
         return self._look_up(self._alpha, 1, rows, tags)
 
     def log_beta(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return log β of n pairs of a row and a tag, (n,) float64.
+        """Return log β of n pairs of a row and a tag, (n,) float64, plus a constant that depends only on the row.
 
-        A constant is added to each row, so that log α + log β is the logarithm of the marginal probability.
+        The constants of `log_alpha` and `log_beta` are such that the sum of both results is the logarithm of the
+        marginal probability.
         """
         return self._look_up(self._beta, 2, rows, tags)
 
@@ -103,7 +105,7 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """Return the logarithms of the factors by which the probability of a path changes if it is extended by one row.
+        """Return log step: step is the factor by which the probability of a path changes if it is extended by one row.
 
         rows (np.ndarray): (n,) the row by which the path is extended.
         before, tags (np.ndarray): (n,) tag of the previous row, and tag of this row.

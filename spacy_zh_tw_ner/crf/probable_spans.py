@@ -8,7 +8,7 @@ F1 (Lipton, Elkan and Naryanaswamy 2014, "Optimal Thresholding of Classifiers to
 A span is one token with the tag `only`, or tokens with the tags `first`, any number of `inner`, and `last`. Candidates
 are extended from their last token towards their first. Every token lowers their probability, so few become long:
 
-    p(start … end) = α[start, first] · Π step · β[end, last]                (see `Posterior.path_probabilities`)
+    p(start … end) = α[start, first] · Π step · β[end, last]        (`Posterior.path_probabilities` defines step)
 """
 
 import math

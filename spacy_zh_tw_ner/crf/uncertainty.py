@@ -1,13 +1,16 @@
 """Exact measures of uncertainty of each sequence: the entropy over all paths, and the two best paths.
 
-    entropy    H = log Z − E[score]
+    entropy    H = log Z − E[score(y)], the expectation over paths y under the CRF
     margin     P(best path) − P(second best path)
 
-The second best path differs from the best one in at least one row. So it is the best of all paths through another tag
-of some row, and the two Viterbi recursions, from the left and from the right, give the score of the best path through
-each tag. With L and R the scores of the best beginning and end of a path, exclusive of the row's own emission in R:
+The second best path differs from the best path in at least one row. So it is the best path through some tag that is not
+on the best path. The scores of the best paths through each tag are computed by two Viterbi recursions, one from the
+first row to the last and one from the last row to the first:
 
-    best path through tag j of row t = L[t, j] + R[t, j]
+    score of the best path through tag j of row t = L[t, j] + R[t, j]
+
+L[t, j] is the score of the best path for the rows up to t that ends in tag j, including the emission of row t. R[t, j]
+is the score of the best continuation of tag j for the rows after t, without the emission of row t.
 """
 
 from collections.abc import Sequence
@@ -52,9 +55,12 @@ def entropies(
 def two_best(
     emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> TwoBest:
-    """Compute the probabilities of the two best paths of each sequence. The arguments are those of `entropies`.
+    """Compute the probabilities of the two best paths of each sequence.
 
-    RETURNS (TwoBest): The probabilities; the second is 0 if there is only one path, and the best is 1 without rows.
+    The arguments and errors are those of `entropies`.
+
+    RETURNS (TwoBest): The probabilities. The second one is 0 if a sequence has only one legal path. For a sequence
+        without rows, they are 1 and 0.
     """
     layout, log_z = Layout(lengths), infer(emissions, lengths, transitions, compiled=compiled).log_z
     tags = decode(emissions, lengths, transitions, compiled=compiled)

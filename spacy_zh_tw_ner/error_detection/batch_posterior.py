@@ -1,8 +1,8 @@
 """Exact posterior of a batch of sentences under the CRF of a pipeline, and the cost of their gold annotations.
 
-The cost of a gold annotation is −log p(gold): the negated log-likelihood of its tag path. If a label is unknown to the
-pipeline, or an entity begins or ends inside a token, its tokens may have any tag, and the cost is that of the rest
-(the partial likelihood of `crf.likelihood`).
+The cost of a sentence is −log p(gold) in nats: the negated log-likelihood of the tags of its gold annotation. Some gold
+entities cannot be judged: the pipeline lacks their label, or they begin or end inside a token. The tokens of these
+entities may have any tag, so they add nothing to the cost (the partial likelihood of `crf.likelihood`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,9 +25,10 @@ from ..tag_scheme import OUTSIDE
 class GoldTokens(NamedTuple):
     """Gold annotation of one sentence, with offsets in tokens.
 
-    entities: Entities that the pipeline can judge, each with its character offsets as `Entity` → token offsets.
-    unjudged: Entities with an unknown label, or with an end inside a token.
-    outside: (n_tokens,) bool, tokens that are annotated as outside of entities.
+    entities: Entities that the pipeline can judge: entity with character offsets → entity with token offsets.
+    unjudged: Entities that it cannot judge, with character offsets: the pipeline lacks their label, or they begin or
+        end inside a token.
+    outside: (n_tokens,) bool: True for tokens that are in no gold entity.
     """
 
     entities: dict[Entity, Entity]
@@ -36,9 +37,9 @@ class GoldTokens(NamedTuple):
 
 
 class BatchPosterior:
-    """Posterior of a batch of sentences.
+    """Posterior of a batch of sentences: exact probabilities of tags, spans and whole annotations.
 
-    component (CRFComponent): The recognizer.
+    component (CRFComponent): The recognizer whose CRF is used, at the temperature of the recognizer.
     docs (list[Doc]): Documents that the components before the recognizer have processed, none of them empty.
     """
 
@@ -53,19 +54,22 @@ class BatchPosterior:
         self._ends = [{token.idx + len(token): token.i + 1 for token in doc} for doc in docs]
 
     def tokens_of(self, sentence: int, entity: Entity) -> Entity | None:
-        """Return an entity with token offsets; None if its label is unknown, or an end is inside a token."""
+        """Convert an entity from character offsets to token offsets.
+
+        RETURNS (Optional[Entity]): None if the pipeline lacks its label, or if it begins or ends inside a token.
+        """
         start, end = self._starts[sentence].get(entity.start), self._ends[sentence].get(entity.end)
         if start is None or end is None or entity.label not in self.scheme.labels:
             return None
         return Entity(start, end, entity.label)
 
     def characters_of(self, sentence: int, start: int, end: int, label: str) -> Entity:
-        """Return an entity with character offsets."""
+        """Return the entity from token `start` to token `end` (exclusive) of a sentence, with character offsets."""
         doc = self.docs[sentence]
         return Entity(doc[start].idx, doc[end - 1].idx + len(doc[end - 1]), label)
 
     def gold(self, sentence: int, entities: Iterable[Entity]) -> GoldTokens:
-        """Convert the gold annotation of a sentence to token offsets."""
+        """Convert the gold entities of a sentence from character offsets to token offsets."""
         outside = np.ones(self.lengths[sentence], dtype=bool)
         judged, unjudged = {}, []
         for entity in entities:
@@ -85,7 +89,7 @@ class BatchPosterior:
         return self._costs(np.concatenate(masks))
 
     def best_costs(self) -> FloatsT:
-        """Return −log p of the best path of each sentence, (n_sentences,)."""
+        """Return −log p(best path) of each sentence, (n_sentences,)."""
         mask: BoolsT = self.best_tags[:, None] == np.arange(len(self.scheme))
         return self._costs(mask)
 
@@ -98,7 +102,10 @@ class BatchPosterior:
         return self.scheme.entities(self.best_tags[self.offsets[sentence] : self.offsets[sentence + 1]])
 
     def probable(self, threshold: float) -> list[list[Segment]]:
-        """Return the spans of each sentence with at least a probability, with token offsets within the sentence."""
+        """Return, for each sentence, all spans with a probability of at least `threshold`; they may overlap.
+
+        RETURNS (list[list[Segment]]): Spans with token offsets, which are counted from the start of their sentence.
+        """
         found: list[list[Segment]] = [[] for _ in self.docs]
         for segment in probable_segments(self.posterior, self.scheme.patterns(), threshold):
             sentence = int(np.searchsorted(self.offsets, segment.start, side="right")) - 1
@@ -107,9 +114,10 @@ class BatchPosterior:
         return [sorted(segments) for segments in found]
 
     def span_probabilities(self, entities: Sequence[tuple[int, Entity]]) -> FloatsT:
-        """Return the probability of exactly each entity, (n,).
+        """Return, for each entity, the probability that an entity has exactly its ends and its label, (n,).
 
-        entities (Sequence[tuple[int, Entity]]): Sentence, and entity with token offsets; they may overlap.
+        entities (Sequence[tuple[int, Entity]]): Index of the sentence in the batch, and entity with token offsets. The
+            entities may overlap.
         """
         found = np.zeros(len(entities))
         left = sorted(range(len(entities)), key=lambda i: (entities[i][0], entities[i][1]))
@@ -132,7 +140,10 @@ class BatchPosterior:
         return found
 
     def outside_probabilities(self, entities: Sequence[tuple[int, Entity]]) -> FloatsT:
-        """Return the probability that all tokens of a span are outside of entities, for each span, (n,)."""
+        """Return, for each span, the probability that all its tokens have the tag O, (n,).
+
+        entities (Sequence[tuple[int, Entity]]): Index of the sentence in the batch, and span with token offsets.
+        """
         return self._path_probabilities(np.full(self.offsets[-1], OUTSIDE), entities)
 
     def _path_probabilities(self, tags: IntsT, spans: Sequence[tuple[int, Entity]]) -> FloatsT:
@@ -141,7 +152,11 @@ class BatchPosterior:
         return self.posterior.path_probabilities(tags, starts, ends)
 
     def tag_probabilities(self, sentence: int, entity: Entity, *, outside: bool = False) -> FloatsT:
-        """Return the marginal probability of the tag of each token of an entity, or of "outside", (n_tokens,)."""
+        """Return the marginal probability of one tag at each token of an entity, (n_tokens_of_entity,).
+
+        entity (Entity): The entity, with token offsets.
+        outside (bool): False for the tags that the entity gives to its tokens, True for the tag O.
+        """
         first = self.offsets[sentence]
         rows = np.arange(first + entity.start, first + entity.end)
         tags = OUTSIDE if outside else self.scheme.path(entity)
@@ -152,9 +167,9 @@ class BatchPosterior:
 def posteriors(nlp: Language, texts: Sequence[str]) -> Iterator[tuple[BatchPosterior, range]]:
     """Compute the posteriors of sentences in batches.
 
-    nlp (Language): A pipeline with a component that decodes a CRF; the first one is used.
+    nlp (Language): A pipeline. Its first component that decodes a CRF is used.
     texts (Sequence[str]): The sentences, none of them empty.
-    YIELDS (tuple[BatchPosterior, range]): Posterior of a batch, and the indices of its sentences.
+    YIELDS (tuple[BatchPosterior, range]): Posterior of a batch, and the indices of its sentences in `texts`.
     """
     component, first = find_recognizer(nlp), 0
     docs = (nlp.make_doc(text) for text in texts)

@@ -1,4 +1,6 @@
-"""Train the pipelines of all folds, each on the sentences of the other folds; an interrupted call is resumed.
+"""Train one or more pipelines per fold, each on the sentences of all other folds. An interrupted call can be resumed.
+
+WORK is the work folder:
 
 WORK/folds.json             corpus, config, folds and seed, as hashes and numbers
 WORK/fold-1/train.spacy     sentences of the other folds
@@ -42,8 +44,9 @@ class CrossFitting:
 
     config (Config): Training config, not interpolated; its settings `paths.train` and `paths.dev` are replaced.
     folds (int): Number of folds.
-    seed (int): Seed of the folds, and of the first pipeline of each fold.
-    seeds (int): Number of pipelines per fold, trained with different seeds; they judge as an ensemble.
+    seed (int): Seed of the division into folds, and of the first pipeline of each fold. The next pipelines of a fold
+        have the seeds `seed` + 1, `seed` + 2, and so on.
+    seeds (int): Number of pipelines per fold. If there are several, they are combined to an ensemble.
     """
 
     config: Config
@@ -53,13 +56,16 @@ class CrossFitting:
 
 
 class FoldPipelines:
-    """The pipelines of all folds, in a work folder.
+    """Trains and loads the pipelines of all folds, which are stored in a work folder.
 
     records (Sequence[Record]): All sentences of the corpus.
     settings (CrossFitting): Config, folds and seeds.
-    work (Path): Work folder. Finished runs in it are used again, and an unfinished one is resumed.
-    corpus (Path): The corpus, for messages.
-    force (bool): Replace the runs of another corpus or config in the work folder.
+    work (Path): Work folder. Finished training runs in it are not repeated, and an unfinished one is resumed.
+    corpus (Path): Path of the corpus, for messages.
+    force (bool): Replace the training runs in the work folder if they are of another corpus or have other settings.
+    RAISES (UsageError): If `seeds` or `folds` is out of range, or the config limits neither steps nor epochs.
+    RAISES (CorpusError): If the corpus is too small for the number of folds.
+    RAISES (OutputError): If the work folder has other files, or runs of another corpus or config without `force`.
     """
 
     def __init__(
@@ -83,7 +89,10 @@ class FoldPipelines:
                 self._replace = True
 
     def _plan(self) -> dict[str, Any]:
-        """Return what must be equal to use the runs of a work folder again, as an object for JSON."""
+        """Return hashes of corpus and config, and the folds and seed, as an object for JSON.
+
+        The training runs in a work folder are used again only if its `folds.json` has the same object.
+        """
         corpus = [[record.text, *map(list, record.entities)] for record in self.records]
         return {
             "corpus": _digest(json.dumps(corpus, ensure_ascii=False)),
@@ -93,9 +102,9 @@ class FoldPipelines:
         }
 
     def train(self, notify: NotifyT = print, *, gpu_id: int = -1) -> None:
-        """Train the pipelines that are not finished.
+        """Train the pipelines that are not finished. The training logger prints its table to stdout.
 
-        notify (Callable[[str], object]): Receives a message per run; the table of each run is printed.
+        notify (Callable[[str], object]): Receives one message per pipeline.
         gpu_id (int): GPU id, or -1 for the CPU.
         """
         self.work.mkdir(parents=True, exist_ok=True)
@@ -116,7 +125,11 @@ class FoldPipelines:
             write_whole(run / DONE, b"")
 
     def pipelines(self) -> Iterator[tuple[Language, list[int]]]:
-        """Yield the pipeline of each fold, or an ensemble of its pipelines, and the indices of the fold's sentences."""
+        """Load the pipeline of each fold. If a fold has several pipelines, they are combined to an ensemble.
+
+        YIELDS (tuple[Language, list[int]]): The pipeline, and the indices of the sentences in its fold, on which it was
+            not trained.
+        """
         for fold in range(self.settings.folds):
             names = [str(self._run(fold, number) / LAST) for number in range(self.settings.seeds)]
             members = [(name, load_pipeline(name)) for name in names]
@@ -127,10 +140,10 @@ class FoldPipelines:
         return self.work / f"fold-{fold + 1}" / f"seed-{self.settings.seed + number}"
 
     def _config(self, fold: int, seed: int) -> Config:
-        """Write the sentences of a fold and of the other folds, and return the config of a run.
+        """Write `train.spacy` and `held_out.spacy` of a fold, and return the config of one of its training runs.
 
-        The held-out sentences are only scored for the table. No weights are chosen by these scores: the last ones are
-        used, and `patience` is 0.
+        The held-out sentences are the dev data of the run, but their scores are only printed. The pipeline with the
+        last weights is used, not the one with the best scores, and `patience` is 0.
         """
         folder = self.work / f"fold-{fold + 1}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +167,7 @@ class FoldPipelines:
 
 
 def _read_plan(path: Path) -> dict[str, Any] | None:
-    """Return the plan of a work folder; None if there is none, or it is not an object in JSON."""
+    """Read the object in a `folds.json`; None if the file is missing or does not hold a JSON object."""
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError:

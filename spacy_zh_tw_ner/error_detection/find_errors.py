@@ -1,4 +1,4 @@
-"""Find annotations that are probably wrong: corpus → judgements of pipelines → ranking → report → files."""
+"""Read a corpus, judge its annotations with pipelines, rank its sentences by suspicion, and write the report."""
 
 import json
 from collections import Counter, defaultdict
@@ -29,9 +29,9 @@ PLANTING_SEED = 1_000_000  # far from the seeds of folds and of benchmarks
 def read_corpus(source: Path, notify: NotifyT = ignore) -> list[Record]:
     """Read all splits of a corpus.
 
-    source (Path): A file in a format that `convert` reads, or a folder of such files; if the folder has files of
-        train, dev and test, only these are read.
-    notify (Callable[[str], object]): Receives messages.
+    source (Path): A file in a format that `convert` reads, or a folder of such files. If the folder has files with the
+        names of splits (train, dev, test), only these are read.
+    notify (Callable[[str], object]): Receives messages of the readers.
     RETURNS (list[Record]): The sentences that are not empty.
     RAISES (CorpusError): If a file cannot be read, an annotation is rejected, or there is no sentence.
     """
@@ -48,10 +48,13 @@ def read_corpus(source: Path, notify: NotifyT = ignore) -> list[Record]:
 
 
 def require_known_labels(nlp: Language, records: Sequence[Record], name: str, corpus: Path) -> str | None:
-    """Compare the labels of a corpus with those of a pipeline that is to judge it.
+    """Check that a pipeline has the labels of the corpus that it will judge.
 
-    RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks; None if there are none.
-    RAISES (PipelineMismatchError): If it lacks all labels of the corpus.
+    nlp (Language): The pipeline.
+    records (Sequence[Record]): The sentences of the corpus.
+    name (str), corpus (Path): Name of the pipeline and path of the corpus, for messages.
+    RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks; None if it has all labels.
+    RAISES (PipelineMismatchError): If the pipeline lacks all labels of the corpus.
     """
     known = find_recognizer(nlp).labels
     labels = Counter(entity.label for record in records for entity in record.entities)
@@ -76,11 +79,11 @@ def find_errors(
     """Rank the sentences of a corpus by suspicion: the probability that an annotation is wrong, times its cost.
 
     records (Sequence[Record]): The corpus; no text is empty.
-    judges (Iterable[tuple[Language, Sequence[int]]]): Pipelines, each with the indices of the sentences that it judges
-        and has not been trained on; see `FoldPipelines.pipelines`.
-    rounds (int), share (float): Errors are planted in so many copies of the corpus, and in each this share of its
-        annotations, to fit the ranking.
-    ways (Sequence[str]): How errors are planted, of `planted_errors.WAYS`.
+    judges (Iterable[tuple[Language, Sequence[int]]]): Pipelines, each with the indices of the sentences that it judges,
+        on which it must not have been trained. Every sentence has one judge. `FoldPipelines.pipelines` yields these.
+    rounds (int): Number of copies of the corpus in which errors are planted. The ranking is fitted on these errors.
+    share (float): Number of errors that are planted in each copy, per entity of the corpus.
+    ways (Sequence[str]): Kinds of errors to plant, from `planted_errors.WAYS`.
     notify (Callable[[str], object]): Receives a message per pipeline.
     RETURNS (ErrorReport): The sentences, the most suspicious first.
     """
@@ -109,14 +112,14 @@ def find_errors(
 
 
 def write_report(folder: Path, report: ErrorReport, *, title: str, header: dict[str, object], most: int = 0) -> None:
-    """Write the files of a report.
+    """Write the report as `errors.json` and `errors.html`, and the sentences for Label Studio and doccano.
 
-    folder (Path): An empty folder.
+    folder (Path): An empty folder, in which the files are created.
     report (ErrorReport): The report.
-    title (str): Title of the page.
-    header (dict[str, object]): Settings to write at the start of the JSON file.
-    most (int): Number of sentences in the files for labelling tools; 0 for all. Each of their annotations has a score,
-        the probability that it is right.
+    title (str): Title of the HTML page.
+    header (dict[str, object]): Settings to write at the start of `errors.json`.
+    most (int): Number of sentences in the files for Label Studio and doccano, the most suspicious first; 0 for all.
+        Each gold entity in them has a score, the probability that it is right.
     """
     data = json.dumps({**header, **report.to_json()}, ensure_ascii=False, indent=1)
     (folder / JSON).write_text(data, encoding="utf-8")

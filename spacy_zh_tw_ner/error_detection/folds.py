@@ -1,4 +1,4 @@
-"""Divide a corpus into folds for cross-fitting: every sentence is judged by a pipeline that has not seen it."""
+"""Divide a corpus into folds for cross-fitting, so that each sentence is judged by a pipeline not trained on it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ def assign_folds(records: Sequence[Record], n_folds: int, seed: int, corpus: Pat
     n_folds (int): Number of folds, 2 to 100.
     seed (int): Seed of the random order.
     corpus (Path): The corpus, for messages.
-    RETURNS (list[int]): The fold of each sentence, from 0.
+    RETURNS (list[int]): The fold of each sentence, from 0 to `n_folds` − 1.
     RAISES (UsageError): If the number of folds is out of range.
     RAISES (CorpusError): If there are fewer different sentences than folds, or a fold would have no entity.
     """

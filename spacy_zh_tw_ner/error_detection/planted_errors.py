@@ -1,4 +1,4 @@
-"""Plant errors in the annotations of a corpus: a known list of errors, by which a ranking is fitted or scored.
+"""Plant errors in the annotations of a corpus, so that a ranking can be fitted or scored on errors that are known.
 
 Error seeding is an old way to estimate how many errors a review finds (Mills 1972, "On the Statistical Validation of
 Computer Programs").
@@ -19,8 +19,9 @@ TRIES = 100  # draws per planted error; in a corpus without room for an error, f
 class PlantedError(NamedTuple):
     """One planted error.
 
-    sentence: Index of the sentence. way: One of WAYS. before: The entity of the corpus; None if it is invented.
-    after: The wrong entity; None if it is dropped.
+    sentence: Index of the sentence. way: Kind of error, one of WAYS.
+    before: The gold entity that is changed; None if the error is an invented entity.
+    after: The wrong entity that replaces it; None if the error is a dropped entity.
     """
 
     sentence: int
@@ -32,17 +33,19 @@ class PlantedError(NamedTuple):
 def plant_errors(
     records: Sequence[Record], share: float, seed: int, ways: Sequence[str] = WAYS
 ) -> tuple[list[list[Entity]], list[PlantedError]]:
-    """Plant errors of several ways in equal numbers, at random.
+    """Plant errors at random places, equally many of each kind.
 
-    A dropped entity is removed. One end of a shifted entity is moved by one or two characters. A relabelled one gets
-    another label of the corpus. An invented one is a span of text outside of entities, with the length and the label
-    of two entities that are drawn at random. No entity is changed twice, and none overlaps another.
+    There are four kinds of errors. "dropped": an entity is removed. "shifted": one end of an entity is moved by one or
+    two characters. "relabelled": an entity gets another label of the corpus. "invented": a span outside of all entities
+    becomes an entity; it has the length of one random entity and the label of another. No entity is changed twice, and
+    no two entities overlap afterwards.
 
     records (Sequence[Record]): The corpus, which is not changed.
-    share (float): Planted errors per entity of the corpus; at least one is planted in each way.
+    share (float): Number of errors per entity of the corpus. At least one error of each kind is planted if it fits.
     seed (int): Seed of all random choices.
-    ways (Sequence[str]): The ways, of WAYS.
-    RETURNS (tuple[list[list[Entity]], list[PlantedError]]): The entities of each sentence with errors, and the errors.
+    ways (Sequence[str]): Kinds of errors to plant, from WAYS.
+    RETURNS (tuple[list[list[Entity]], list[PlantedError]]): The entities of every sentence after the errors were
+        planted, and the errors.
     """
     random = Random(seed)
     found = [list(record.entities) for record in records]
@@ -78,7 +81,10 @@ def plant_errors(
 
 
 def _invent(records: Sequence[Record], places: Sequence[tuple[int, Entity]], random: Random) -> PlantedError:
-    """Draw a span with the length of one entity and the label of another; it may overlap entities."""
+    """Draw an invented entity: a random place, the length of one random entity, and the label of another.
+
+    The caller has to check the result, which may overlap entities or reach beyond the end of the text.
+    """
     sentence = random.randrange(len(records))
     like, other = random.choice(places)[1], random.choice(places)[1]
     start = random.randrange(max(1, len(records[sentence].text)))
@@ -86,18 +92,27 @@ def _invent(records: Sequence[Record], places: Sequence[tuple[int, Entity]], ran
 
 
 def _shift(entity: Entity, random: Random) -> Entity:
-    """Move one end of an entity, inwards or outwards."""
+    """Move the start or the end of an entity by one or two characters to the left or to the right, at random."""
     by = random.choice([*range(-FARTHEST, 0), *range(1, FARTHEST + 1)])
     return entity._replace(start=entity.start + by) if random.random() < 0.5 else entity._replace(end=entity.end + by)
 
 
 def _others(labels: Sequence[str], label: str) -> list[str]:
-    """Return the other labels; the label itself if it is the only one."""
+    """Return all labels except the given one; if there are no others, return the given one."""
     return [other for other in labels if other != label] or [label]
 
 
 def _fits(entity: Entity, before: Entity | None, others: Sequence[Entity], text: str) -> bool:
-    """Return whether an entity is a change, is inside its text without white space at its ends, and overlaps none."""
+    """Return whether a wrong entity can be planted.
+
+    It must differ from the entity that it replaces, be inside the text, have no white space at its ends, and overlap no
+    other entity of the sentence.
+
+    entity (Entity): The wrong entity.
+    before (Optional[Entity]): The entity that it replaces, if any.
+    others (Sequence[Entity]): All other entities of the sentence.
+    text (str): The text of the sentence.
+    """
     surface = text[max(0, entity.start) : max(0, entity.end)]
     return (
         entity != before

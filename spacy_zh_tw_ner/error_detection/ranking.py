@@ -1,9 +1,12 @@
 """Estimate the probability that an annotation is wrong, by logistic regression on planted errors.
 
-No list of real errors is needed: errors are planted in the corpus at random, the model judges them like the rest of the
-corpus, and a logistic regression learns to tell them from the rest. The real errors are part of the rest, so these are
-positive and unlabelled examples (Elkan and Noto 2008, "Learning Classifiers from Only Positive and Unlabeled Data"). A
-second fit gives each unlabelled example the probability that it is right as its weight.
+A site is a place where an annotation may be wrong: a gold entity, or a probable entity that overlaps no gold entity.
+
+No list of real errors is needed. Errors are planted in the corpus at random, and a pipeline computes the features of
+their sites as of all other sites. The logistic regression is fitted to distinguish the planted errors (positive
+examples) from the annotations of the corpus. The latter may be right or wrong, so they are unlabelled examples (Elkan
+and Noto 2008, "Learning Classifiers from Only Positive and Unlabeled Data"). The regression is therefore fitted twice.
+In the second fit, each unlabelled example has a weight: the probability, from the first fit, that it is right.
 """
 
 from collections.abc import Sequence
@@ -21,9 +24,9 @@ STEPS, TOLERANCE = 50, 1e-8  # of Newton's method
 class LogisticRegression:
     """Logistic regression with an L2 penalty on standardized features, fitted by Newton's method.
 
-    features (np.ndarray): (n, n_features).
-    labels (np.ndarray): (n,) bool.
-    weights (np.ndarray): (n,) weight of each example.
+    features (np.ndarray): (n, n_features) features of the examples to fit.
+    labels (np.ndarray): (n,) bool: True for positive examples.
+    weights (np.ndarray): (n,) weight of each example in the loss, at least 0.
     """
 
     def __init__(self, features: FloatsT, labels: npt.NDArray[np.bool_], weights: FloatsT) -> None:
@@ -44,21 +47,29 @@ class LogisticRegression:
                 break
 
     def predict(self, features: FloatsT) -> FloatsT:
-        """Return the probability of the label True, (n,)."""
+        """Return the probability of the label True for each row of `features`, (n,)."""
         return _sigmoid(self._standardize(features) @ self._weights)
 
     def _standardize(self, features: FloatsT) -> FloatsT:
-        """Return (n, n_features + 1) standardized features, and a column of ones for the intercept."""
+        """Standardize features by the mean and deviation of the fitted examples, and append a column of ones.
+
+        RETURNS (np.ndarray): (n, n_features + 1). The ones are the input of the intercept.
+        """
         return np.hstack([(features - self._mean) / self._scale, np.ones((len(features), 1))])
 
 
 def error_probabilities(sites: Sequence[Site], planted: Sequence[Site], rounds: int) -> FloatsT:
     """Estimate the probability that the annotation of each site is wrong.
 
+    Sites of gold entities and sites of probable entities have different features, so one regression is fitted for each
+    of these two kinds. A kind without planted errors has no regression. Its sites get the probability p under the CRF
+    instead: 1 − p for a gold entity, and p for a probable entity.
+
     sites (Sequence[Site]): All sites of the corpus.
-    planted (Sequence[Site]): The sites of planted errors, of all rounds of planting together.
-    rounds (int): Number of rounds.
-    RETURNS (np.ndarray): (n_sites,) probabilities, as if as many annotations were wrong as were planted in a round.
+    planted (Sequence[Site]): The sites of the errors planted in all copies of the corpus.
+    rounds (int): Number of these copies.
+    RETURNS (np.ndarray): (n_sites,) probabilities. They assume that the corpus has as many wrong annotations as were
+        planted in one copy.
     """
     found = np.zeros(len(sites))
     for is_gold in (True, False):
@@ -79,7 +90,12 @@ def error_probabilities(sites: Sequence[Site], planted: Sequence[Site], rounds: 
 
 
 def sentence_scores(sites: Sequence[Site], probabilities: FloatsT, n_sentences: int) -> FloatsT:
-    """Return the probability that any annotation of a sentence is wrong, 1 − Π (1 − p), (n_sentences,)."""
+    """Return, for each sentence, the probability that at least one annotation is wrong: 1 − Π (1 − p), (n_sentences,).
+
+    sites (Sequence[Site]): Sites of all sentences; the errors at different sites are taken as independent.
+    probabilities (np.ndarray): (n_sites,) probability p that the annotation of each site is wrong.
+    n_sentences (int): Number of sentences.
+    """
     log_right = np.zeros(n_sentences)
     for site, p in zip(sites, probabilities, strict=True):
         log_right[site.sentence] += np.log1p(-min(p, 1 - 1e-12))

@@ -1,4 +1,8 @@
-"""Report of suspicious annotations: sentences in order of suspicion, their suspects by kind, and surfaces."""
+"""Report of `find-errors`: sentences ranked by suspicion, their suspects, and the entity texts with suspects.
+
+The best reading of a sentence is its most probable annotation under the CRF of the pipeline. A suspect is a difference
+between the gold annotation and the best reading.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,12 +21,14 @@ LIKELY = 0.5  # score from which a sentence or a suspect is counted as probably 
 
 
 class Suspect(NamedTuple):
-    """A difference between the gold annotation and the best reading.
+    """A difference between the gold annotation and the best reading of a sentence.
 
-    kind: What is probably wrong with the gold annotation, one of KINDS: "missed" if the gold annotation lacks an
-        entity, "spurious" if it has one too many, "boundary", "type", or "both".
-    gold: The gold entity; None if missed. reading: The entity of the best reading; None if spurious.
-    score: Probability that the annotation is wrong at this place.
+    kind: Kind of the probable error in the gold annotation, one of KINDS. "missed": the gold annotation lacks an
+        entity. "spurious": it has an entity too many. "boundary": an entity has wrong ends. "type": an entity has a
+        wrong label. "both": an entity has wrong ends and a wrong label.
+    gold: The gold entity; None if `kind` is "missed".
+    reading: The entity of the best reading; None if `kind` is "spurious".
+    score: Probability that the gold annotation is wrong here; 0 if it was not estimated.
     """
 
     kind: str
@@ -32,7 +38,7 @@ class Suspect(NamedTuple):
 
     @property
     def labels(self) -> set[str]:
-        """Return the labels of the gold entity and of the other reading: one label, or two."""
+        """Return the labels of the gold entity and of the entity in the best reading: one label, or two."""
         return {entity.label for entity in (self.gold, self.reading) if entity is not None}
 
     def surface(self, text: str) -> str:
@@ -43,15 +49,16 @@ class Suspect(NamedTuple):
 
 @dataclass(frozen=True)
 class JudgedSentence:
-    """One sentence with its score.
+    """One sentence with its gold annotation, the best reading of the pipeline, and its score.
 
     record (Record): The sentence with its gold entities.
-    score (float): Probability that any of its annotations is wrong.
-    cost (float): −log p(gold), in nats. best_cost (float): −log p(best reading).
-    reading (tuple[Entity, ...]), scores (tuple[float, ...]): Best reading, and the probability of each entity.
-    suspects (tuple[Suspect, ...]): Differences between both, the most suspicious first.
+    score (float): Probability that at least one annotation of the sentence is wrong.
+    cost (float), best_cost (float): −log p(gold) and −log p(best reading), in nats.
+    reading (tuple[Entity, ...]), scores (tuple[float, ...]): Entities of the best reading, and the probability of each.
+    suspects (tuple[Suspect, ...]): Differences between gold annotation and best reading, by descending score.
     gold_scores (tuple[float, ...]): Probability that each gold entity is right; 1 if it was not judged.
-    unjudged (tuple[Entity, ...]): Gold entities that the pipeline cannot judge.
+    unjudged (tuple[Entity, ...]): Gold entities that cannot be judged: the pipeline lacks their label, or they begin or
+        end inside a token.
     """
 
     record: Record
@@ -66,15 +73,15 @@ class JudgedSentence:
 
     @property
     def suspicion(self) -> float:
-        """Return score · cost, by which sentences are ranked.
+        """Return score · cost, by which sentences are ranked in descending order.
 
-        The score is fitted on planted errors, which are implausible; the cost is also high for plausible errors, of
-        which a sentence may have several. The product ranks both kinds well.
+        The score is fitted on planted errors, which are random and therefore implausible. The cost is high for
+        plausible errors, too, and grows with their number in a sentence. The product ranks both kinds of errors well.
         """
         return self.score * self.cost
 
     def to_json(self) -> dict[str, object]:
-        """Return the sentence as a dictionary for JSON; costs in nats, scores from 0 to 1."""
+        """Return the sentence as an object for `json.dumps`; costs in nats, scores from 0 to 1."""
         record = self.record
         return {
             "suspicion": round(self.suspicion, 4),
@@ -101,11 +108,13 @@ class JudgedSentence:
 
 @dataclass(frozen=True)
 class SuspectSurface:
-    """A name with suspicious annotations: how often it is annotated in the corpus, and how many are suspects.
+    """The text (surface) of one or more suspects, with counts of its occurrences in the corpus.
 
-    surface (str): The name. labels (dict[str, int]): Label → number of annotations. unannotated (int): Number of
-    occurrences that are not annotated. suspects (int): Number of suspects with this name. score (float): Sum of their
-    scores, which is the expected number of wrong annotations.
+    surface (str): The text.
+    labels (dict[str, int]): Label → number of occurrences that are annotated with it.
+    unannotated (int): Number of occurrences that are not annotated.
+    suspects (int): Number of suspects with this text.
+    score (float): Sum of the scores of these suspects, which is the expected number of wrong annotations.
     """
 
     surface: str
@@ -119,8 +128,9 @@ class SuspectSurface:
 class ErrorReport:
     """Findings of `find-errors`.
 
-    sentences (list[JudgedSentence]): All sentences, the most suspicious first.
-    surfaces (list[SuspectSurface]): Names with suspects, sorted by the sum of their scores.
+    sentences (list[JudgedSentence]): All sentences, by descending suspicion.
+    surfaces (list[SuspectSurface]): Texts of suspects, by descending score. A text is included only if it has several
+        suspects, several labels, or both annotated and unannotated occurrences in the corpus.
     """
 
     sentences: list[JudgedSentence]
@@ -128,7 +138,7 @@ class ErrorReport:
 
     @property
     def n_likely(self) -> int:
-        """Return the number of sentences that are probably wrong."""
+        """Return the number of sentences with a score of at least `LIKELY`."""
         return sum(sentence.score >= LIKELY for sentence in self.sentences)
 
     @property
@@ -137,12 +147,12 @@ class ErrorReport:
         return sum(sentence.score for sentence in self.sentences)
 
     def kinds(self, least: float = LIKELY) -> dict[str, int]:
-        """Return kind → number of suspects with at least a score."""
+        """Return kind → number of suspects with a score of at least `least`."""
         counts = Counter(one.kind for sentence in self.sentences for one in sentence.suspects if one.score >= least)
         return {kind: counts[kind] for kind in KINDS}
 
     def to_json(self) -> dict[str, object]:
-        """Return the report as a dictionary for JSON."""
+        """Return the report as an object for `json.dumps`."""
         return {
             "sentences": len(self.sentences),
             "probably_wrong": self.n_likely,
@@ -159,12 +169,12 @@ def make_report(
     scores: Sequence[float],
     site_scores: Sequence[Mapping[Entity, float]],
 ) -> ErrorReport:
-    """Sort sentences by suspicion, and collect suspects and surfaces.
+    """Find the suspects of all sentences, sort the sentences by suspicion, and count the texts of the suspects.
 
     records (Sequence[Record]), judgements (Sequence[Judgement]): The sentences, and the judgement of each.
-    scores (Sequence[float]): Probability that any annotation of each sentence is wrong.
-    site_scores (Sequence[Mapping[Entity, float]]): For each sentence, gold or probable entity → probability that the
-        annotation is wrong there.
+    scores (Sequence[float]): For each sentence, the probability that at least one annotation is wrong.
+    site_scores (Sequence[Mapping[Entity, float]]): For each sentence, entity of a site → probability that the
+        annotation of this site is wrong.
     """
     judged = []
     for record, judgement, score, sites in zip(records, judgements, scores, site_scores, strict=True):

@@ -1,8 +1,15 @@
-"""Judge the sites of a corpus: gold entities, and spans outside of them that are probably entities.
+"""Compute the features of sites, the places of a corpus where an annotation may be wrong.
 
-A gold entity is suspicious if its exact probability is low, while the model is sure of another reading: outside of
-entities, or other ends or labels. A low probability alone is not enough, because a model also gives it to rare names.
-The features are logarithms of probabilities, so a linear function of them is a log-odds ratio.
+A site is a gold entity, or a probable entity: a span that overlaps no gold entity and has a probability of at least
+`LEAST` to be an entity.
+
+A gold entity is suspicious if its probability is low and that of another annotation is high: the tag O, other ends, or
+another label. A low probability alone does not show an error, because rare names have one, too. So the ranking needs
+several features of each site. Most are logarithms of probabilities and counts. A logistic regression computes the
+log-odds of an error from them.
+
+A reading of a sentence is one possible annotation of the whole sentence, that is, a path of the CRF. The best reading
+is the most probable path.
 """
 
 from collections import Counter, defaultdict
@@ -25,8 +32,9 @@ NamesT = Counter[tuple[str, str] | str]
 class Site(NamedTuple):
     """A place where an annotation may be wrong.
 
-    sentence: Index of the sentence. entity: The gold entity, or the probable entity, with character offsets.
-    is_gold: Whether it is a gold entity. probability: Of exactly this entity. features: For the ranking.
+    sentence: Index of the sentence. entity: The gold entity or the probable entity, with character offsets.
+    is_gold: True for a gold entity. probability: Probability that an entity has exactly these ends and this label.
+    features: Features for the logistic regression: eight for a gold entity, three for a probable one.
     """
 
     sentence: int
@@ -37,11 +45,12 @@ class Site(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """Costs and readings of one sentence under the model.
+    """Costs, best reading and sites of one sentence under a pipeline.
 
-    cost: −log p(gold). best_cost: −log p of the best reading. reading: Entities of the best reading, with character
-    offsets. scores: The probability of each. sites: Gold entities, and probable entities outside of them.
-    unjudged: Gold entities whose label the pipeline lacks, or that begin or end inside a token.
+    cost: −log p(gold) in nats. best_cost: −log p(best reading) in nats.
+    reading: Entities of the best reading, with character offsets. scores: The probability of each of them.
+    sites: Sites of the gold entities that can be judged, and of probable entities that overlap no gold entity.
+    unjudged: Gold entities that cannot be judged: the pipeline lacks their label, or they begin or end inside a token.
     """
 
     cost: float
@@ -53,7 +62,10 @@ class Judgement(NamedTuple):
 
 
 def count_names(records: Sequence[Record]) -> NamesT:
-    """Return (surface, label) → number of entities, and surface → number of entities with any label."""
+    """Count the gold entities with the same text (surface).
+
+    RETURNS (NamesT): (surface, label) → number of entities with this label; and surface → number with any label.
+    """
     names: NamesT = Counter()
     for record in records:
         for entity in record.entities:
@@ -65,14 +77,15 @@ def count_names(records: Sequence[Record]) -> NamesT:
 def judge(
     nlp: Language, records: Sequence[Record], names: NamesT, planted: Mapping[int, Sequence[PlantedError]]
 ) -> tuple[list[Judgement], list[Site]]:
-    """Judge sentences with a pipeline that has not been trained on them.
+    """Compute costs, best readings and sites of sentences with a pipeline that was not trained on them.
 
     nlp (Language): The pipeline.
     records (Sequence[Record]): Sentences with gold entities; no text is empty.
     names (NamesT): The result of `count_names` for the whole corpus.
-    planted (Mapping[int, Sequence[PlantedError]]): Index of a sentence → planted errors.
-    RETURNS (tuple[list[Judgement], list[Site]]): One judgement per sentence, and the sites of the planted errors: the
-        wrong entity of each error, or a dropped one, if it is a probable entity.
+    planted (Mapping[int, Sequence[PlantedError]]): Index of a sentence in `records` → errors planted in it.
+    RETURNS (tuple[list[Judgement], list[Site]]): One judgement per sentence, without the planted errors; and the sites
+        of the planted errors. The site of an error is the wrong entity. If the error is a dropped entity, its site is
+        this entity, provided that its probability is at least `LEAST`.
     """
     judgements: list[Judgement] = []
     wrong: list[Site] = []
@@ -101,7 +114,11 @@ def judge(
 
 
 class _BatchSites:
-    """The sites of a batch. Sentences are numbered within the batch, and in the corpus after adding `first`."""
+    """Computes the sites of a batch of sentences.
+
+    Methods take the index of a sentence in the batch. A `Site` has this index plus `first`, the index of the first
+    sentence of the batch among all sentences of the call of `judge`.
+    """
 
     def __init__(
         self, batch: BatchPosterior, golds: Sequence[GoldTokens], texts: Sequence[str], names: NamesT, first: int
@@ -111,7 +128,7 @@ class _BatchSites:
         self.probable = batch.probable(LEAST)
 
     def readings(self) -> tuple[list[list[Entity]], list[list[float]]]:
-        """Return the best reading of each sentence: entities with character offsets, and their probabilities."""
+        """Return, for each sentence, the entities of the best reading (character offsets), and their probabilities."""
         places = [(i, entity) for i, best in enumerate(self.best) for entity in sorted(best)]
         found: list[list[Entity]] = [[] for _ in self.best]
         scores: list[list[float]] = [[] for _ in self.best]
@@ -121,12 +138,15 @@ class _BatchSites:
         return found, scores
 
     def gold_sites(self) -> list[Site]:
-        """Return the sites of all gold entities."""
+        """Return the sites of all gold entities that the pipeline can judge."""
         places = [(i, *pair) for i, gold in enumerate(self.golds) for pair in gold.entities.items()]
         return self._entity_sites(places, own=1)
 
     def planted_sites(self, planted: Sequence[Sequence[PlantedError]]) -> list[Site]:
-        """Return the sites of planted errors: wrong entities, and dropped ones as far as they are probable."""
+        """Return the sites of planted errors: the wrong entities, and those dropped entities that are probable.
+
+        planted (Sequence[Sequence[PlantedError]]): The planted errors of each sentence of the batch.
+        """
         places: list[tuple[int, Entity, Entity]] = []
         dropped: list[set[Entity]] = [set() for _ in planted]
         for i, errors in enumerate(planted):
@@ -139,10 +159,12 @@ class _BatchSites:
         return sites + self.probable_sites(dropped) if any(dropped) else sites
 
     def _entity_sites(self, places: Sequence[tuple[int, Entity, Entity]], *, own: int) -> list[Site]:
-        """Return sites of annotated entities.
+        """Return the sites of gold entities, or of the wrong entities of planted errors.
 
-        places (Sequence[tuple[int, Entity, Entity]]): Sentence, and entity with character and with token offsets.
-        own (int): How often the entity itself is in `names`.
+        places (Sequence[tuple[int, Entity, Entity]]): Index of the sentence in the batch, and the entity twice: with
+            character offsets, and with token offsets.
+        own (int): Subtracted from the counts in `names`, so that an entity does not count itself: 1 for gold entities,
+            which `names` contains, and 0 for planted ones.
         """
         spans = [(i, tokens) for i, _, tokens in places]
         exact = self.batch.span_probabilities(spans)
@@ -168,8 +190,8 @@ class _BatchSites:
     def probable_sites(self, dropped: Sequence[set[Entity]]) -> list[Site]:
         """Return the sites of probable entities that overlap no gold entity.
 
-        dropped (Sequence[set[Entity]]): For each sentence, gold entities that are dropped. If there are any, only
-            their sites are returned.
+        dropped (Sequence[set[Entity]]): For each sentence, the gold entities that a planted error drops, with character
+            offsets. If any of the sets is not empty, only the sites of dropped entities are returned.
         """
         sites, dropped_any = [], any(dropped)
         for i, segments in enumerate(self.probable):

@@ -1,4 +1,7 @@
-"""Render suspicious annotations as one self-contained HTML page: gold annotation and best reading side by side."""
+"""Render suspicious annotations as one self-contained HTML page.
+
+For each sentence, the gold annotation and the best reading (the most probable annotation) are shown side by side.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -50,7 +53,7 @@ def render_suspects(report: ErrorReport, *, title: str) -> str:
 
 
 def _row(one: SuspectSurface) -> str:
-    """Render a row of the table of names."""
+    """Render a row of the table of entity texts: text, counts by label, unannotated, suspects, and score."""
     labels = ", ".join(f"{escape(label)} {n}" for label, n in one.labels.items())
     cells = (labels or "0", str(one.unannotated), str(one.suspects), f"{one.score:.1f}")
     return f"<tr><td>{escape(one.surface)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

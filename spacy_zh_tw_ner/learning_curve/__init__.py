@@ -1,1 +1,1 @@
-"""Learning curve: F after training on parts of a corpus, extrapolated to more annotated data."""
+"""Learning curve: the F1 score (F) of pipelines trained on parts of a corpus, extrapolated to more annotated data."""

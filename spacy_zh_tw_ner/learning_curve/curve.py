@@ -1,4 +1,8 @@
-"""Measure a learning curve: run all trainings, fit the power law, and report F, predictions and their check."""
+"""Measure a learning curve: train on subsets of the training data, fit a power law to F, and predict F for more data.
+
+A share is the size of a subset in percent of the training data. A run is the training of one pipeline on one subset.
+There is one run for each share and seed.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +25,11 @@ MIN_SIZES = 3  # measured sizes that a law of three parameters needs
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """F at one share of the training data.
+    """Measured F at one share of the training data; all values of F are in percent.
 
     percent (float): The share.
-    sentences (float), entities (float): Size of the subset, mean over seeds.
-    f (SizedScore): Mean F over seeds, with its interval over test sentences.
+    sentences (float), entities (float): Number of sentences and entities in the subset, mean over seeds.
+    f (SizedScore): Mean F over seeds, with its 95 % interval over resampled test sentences.
     runs (list[float]): F of each seed.
     labels (dict[str, float]): Label → mean F over seeds.
     """
@@ -46,11 +50,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class BackTest:
-    """Check of the extrapolation: the law of the smaller shares, and its prediction for the largest share.
+    """Check of the extrapolation: the measured F at the largest share, and the prediction of a law fitted without it.
 
-    percents (list[float]): The shares that the law was fitted to.
-    predicted (SizedScore): F that it predicts for the largest share.
-    measured (float): Mean F that was measured there.
+    percents (list[float]): The shares to which the law was fitted: all except the largest.
+    predicted (SizedScore): F that this law predicts for the largest share, with its 95 % interval.
+    measured (float): Measured F at the largest share, mean over seeds.
     """
 
     percents: list[float]
@@ -58,7 +62,7 @@ class BackTest:
     measured: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the check as an object for `json.dumps`; `error` is predicted minus measured F."""
+        """Return the check as an object for `json.dumps`. Its value `error` is the predicted F minus the measured F."""
         error = round(self.predicted.f - self.measured, 2)
         found = {"fitted_on": self.percents, **_to_json(self.predicted)}
         return {**found, "measured": round(self.measured, 2), "error": error}
@@ -69,12 +73,13 @@ class CurveReport:
     """Results of a learning curve.
 
     points (list[CurvePoint]): F at each share, ascending.
-    law (PowerLaw): The law that is fitted to the means.
-    predictions (list[SizedScore]): F for each multiple of `TIMES`.
-    band (list[SizedScore]): F from the smallest measured to the largest predicted size, for the figure.
+    law (PowerLaw): The law that is fitted to the mean F of all shares.
+    predictions (list[SizedScore]): Predicted F for each multiple of the training data in `TIMES`.
+    band (list[SizedScore]): F of the law for 40 sizes, from the smallest measured to the largest predicted size. The
+        figure draws it as a line with an interval.
     back_test (Optional[BackTest]): Check of the extrapolation; None with fewer than four shares.
-    messages (list[str]): Warnings about the data and the runs.
-    settings (dict[str, Any]): Files, seeds and steps, for the record.
+    messages (list[str]): Warnings about the data, the runs and the fit.
+    settings (dict[str, Any]): Paths of the corpora, number of seeds, and number of updates at each share.
     """
 
     points: list[CurvePoint]
@@ -120,11 +125,12 @@ def measure_curve(
     percents (Sequence[float]): Shares of the training data in percent, ascending, at least three.
     n_seeds (int): Number of runs for each share.
     gpu_id (int): GPU id, or −1 for the CPU.
-    force (bool): Discard stored runs of another curve.
+    force (bool): Discard stored runs in the folder if they have another config or other corpora.
     notify (Callable[[str], object]): Receives a message for each finished run.
     RETURNS (CurveReport): The results.
-    RAISES (CorpusError): If the training data is too small, see `TrainingData.draw`.
-    RAISES (OutputError): If the folder has runs of another curve, or another process is writing to it.
+    RAISES (CorpusError): If the training data is too small for the shares, or a subset has no entity.
+    RAISES (OutputError): If the folder has runs with another config or other corpora and `force` is False, or if
+        another process is writing to it.
     """
     corpora = folder.corpora
     data = TrainingData(corpora.train)
@@ -157,12 +163,14 @@ def _result(
     gpu_id: int,
     notify: Callable[[str], object],
 ) -> RunResult:
-    """Return the result of a run, which is trained unless its result is stored, and notify the user of it.
+    """Return the result of a run: the stored result if there is one, otherwise train and score a pipeline.
 
-    folder (CurveFolder), data (TrainingData), gpu_id (int): As in `measure_curve`.
+    folder (CurveFolder): Output folder, config and corpora.
+    data (TrainingData): The training data.
     subset (Subset): The subset of the run.
-    i (int), n (int): Number of the run, from 0, and number of all runs.
-    notify (Callable[[str], object]): Receives the message.
+    i (int), n (int): Index of the run, from 0, and number of all runs, for the message.
+    gpu_id (int): GPU id, or −1 for the CPU.
+    notify (Callable[[str], object]): Receives one message with the size of the subset and F.
     RETURNS (RunResult): The result.
     """
     result = folder.stored(subset)
@@ -178,8 +186,8 @@ def _result(
 def summarize_curve(results: Sequence[RunResult]) -> CurveReport:
     """Fit the power law to the results of all runs, and predict F for more data.
 
-    results (Sequence[RunResult]): One result for each share and seed, sorted by share and seed.
-    RETURNS (CurveReport): The results; `messages` has warnings about the fit.
+    results (Sequence[RunResult]): One result for each share and seed, sorted by share and then by seed.
+    RETURNS (CurveReport): The results. `messages` has only warnings about the fit, and `settings` is empty.
     """
     percents = list(dict.fromkeys(result.percent for result in results))
     n_seeds = len(results) // len(percents)
@@ -208,8 +216,8 @@ def _point(runs: Sequence[RunResult], resampled: FloatsT) -> CurvePoint:
     """Summarize the runs of one share of the training data.
 
     runs (Sequence[RunResult]): One run for each seed.
-    resampled (FloatsT): (resamples, n_seeds) F on resampled test sentences.
-    RETURNS (CurvePoint): Means over the seeds.
+    resampled (FloatsT): (resamples, n_seeds) F of each run on resampled test sentences.
+    RETURNS (CurvePoint): F of each run, and means over the seeds.
     """
     sentences = float(np.mean([run.sentences for run in runs]))
     f = float(np.mean([run.f for run in runs]))
@@ -231,11 +239,14 @@ def _point(runs: Sequence[RunResult], resampled: FloatsT) -> CurvePoint:
 
 
 def _fit_messages(law: PowerLaw, back_test: BackTest | None, percents: Sequence[float], n_seeds: int) -> list[str]:
-    """Return warnings about the fit: a single seed, a curve that does not rise, and a failed check.
+    """Return a warning for each problem of the fit.
 
-    law (PowerLaw): The law of all shares.
-    back_test (Optional[BackTest]): The check.
-    percents (Sequence[float]): The shares; the last one is that of the check.
+    There are three problems: a single seed; a curve that does not rise; and a check in which the measured F of the
+    largest share is outside of the predicted interval.
+
+    law (PowerLaw): The law that is fitted to all shares.
+    back_test (Optional[BackTest]): The check of the extrapolation, if there are enough shares for it.
+    percents (Sequence[float]): The shares, ascending.
     n_seeds (int): Number of runs for each share.
     """
     messages: list[Message | str] = []
@@ -251,6 +262,6 @@ def _fit_messages(law: PowerLaw, back_test: BackTest | None, percents: Sequence[
 
 
 def _to_json(prediction: SizedScore) -> dict[str, Any]:
-    """Return F and its interval as an object for `json.dumps`."""
+    """Return the number of sentences, F and its interval as an object for `json.dumps`, rounded."""
     interval_of_f = [round(prediction.low, 2), round(prediction.high, 2)]
     return {"sentences": round(prediction.size), "f": round(prediction.f, 2), "interval": interval_of_f}

@@ -12,10 +12,11 @@ MEASURED, PREDICTED = colour_of(0), colour_of(5)
 
 
 def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
-    """Draw F over the number of sentences, on a logarithmic axis.
+    """Draw F as a function of the number of sentences, which is on a logarithmic axis.
 
-    Each run is a small circle, each mean a dot with its interval over test sentences. The line is the fitted law,
-    dashed beyond the measured data, and the band is the 95 % interval of the score of one run.
+    Each run is a small circle. Each mean over seeds is a dot with its 95 % interval over test sentences. The fitted law
+    is a line, which is dashed beyond the largest subset. The coloured area around it is the 95 % interval of the F of
+    one further run.
 
     report (CurveReport): The results.
     title (str): Title of the figure.
@@ -50,7 +51,11 @@ def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
 
 
 class _Axes:
-    """Axes of the diagram: a logarithmic one of sizes, and one of F that begins at a multiple of ten."""
+    """Axes of the diagram: x is the number of sentences, on a logarithmic scale; y is F, from a multiple of ten.
+
+    shown (list[SizedScore]): Scores to draw; their sizes are the range of the x axis.
+    lowest (float), highest (float): Lowest and highest F to draw, in percent.
+    """
 
     def __init__(self, shown: list[SizedScore], lowest: float, highest: float) -> None:
         sizes = [one.size for one in shown]
@@ -59,17 +64,17 @@ class _Axes:
         self._top = max(self._bottom + 10.0, min(100.0, 10.0 * math.ceil(highest / 10)))
 
     def place(self, size: float, f: float) -> tuple[float, float]:
-        """Return the position of a point in pixels."""
+        """Return the x and y coordinates, in pixels, of a score F at a number of sentences."""
         inset = 40  # so that dots and labels at the ends are not cut
         x = LEFT + inset + (WIDTH - 2 * inset) * (math.log(size) - self._first) / self._range
         return x, TOP + HEIGHT * (self._top - f) / (self._top - self._bottom)
 
     def runs(self, point: CurvePoint) -> list[tuple[float, float]]:
-        """Return the positions of the runs at one share."""
+        """Return the x and y coordinates, in pixels, of all runs at one share."""
         return [self.place(point.sentences, f) for f in point.runs]
 
     def score_ticks(self) -> list[str]:
-        """Draw the horizontal lines of the axis of F, and their labels."""
+        """Draw the horizontal grid lines of the y axis, and their values of F."""
         parts = []
         for tick in round_ticks(self._top - self._bottom):
             y = self.place(math.exp(self._first), self._bottom + tick)[1]
@@ -78,7 +83,11 @@ class _Axes:
         return parts
 
     def size_tick(self, size: float, label: str) -> list[str]:
-        """Draw the labels of an amount of data below the diagram: share or multiple, and number of sentences."""
+        """Draw a tick of the x axis with two labels below it: `label`, and the number of sentences.
+
+        size (float): The number of sentences.
+        label (str): Share or multiple of the training data, such as "25 %" or "2 ×".
+        """
         x, bottom = self.place(size, self._bottom)
         middle: dict[str, object] = {"text_anchor": "middle"}
         return [
@@ -89,14 +98,14 @@ class _Axes:
 
 
 def _band(band: list[SizedScore], axes: _Axes) -> str:
-    """Draw the interval of the fitted law as an area."""
+    """Draw the interval of the fitted law as a coloured area."""
     path = [axes.place(one.size, one.high) for one in band] + [axes.place(one.size, one.low) for one in reversed(band)]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
     return element("polygon", points=points, fill=PREDICTED, fill_opacity="0.12")
 
 
 def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
-    """Draw a dot with its interval, and its value."""
+    """Draw a score as a dot with its value, and its interval as a vertical line."""
     x, y = axes.place(one.size, one.f)
     low, high = axes.place(one.size, one.low)[1], axes.place(one.size, one.high)[1]
     return (
@@ -109,7 +118,7 @@ def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
 
 
 def _legend() -> str:
-    """Draw the names of the two colours, in one line below the title."""
+    """Draw the legend, in one line below the title: the colours of measured and of predicted scores."""
     entries = ((MEASURED, "measured, 95 % interval over test sentences"), (PREDICTED, "predicted for one run, 95 %"))
     parts, x = [], float(LEFT)
     for colour, name in entries:

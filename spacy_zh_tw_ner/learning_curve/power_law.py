@@ -4,15 +4,15 @@
 
 The law has a limit `a`, which more data cannot exceed, and it describes learning curves of classifiers, of translation
 and of entity recognizers well (Cortes et al. 1994, "Learning Curves: Asymptotic Values and Rate of Convergence";
-Kolachina et al. 2012, "SizedScore of Learning Curves in Machine Translation"; Figueroa et al. 2012, "Predicting Sample
+Kolachina et al. 2012, "Prediction of Learning Curves in Machine Translation"; Figueroa et al. 2012, "Predicting Sample
 Size Required for Classification Performance"). It is fitted by least squares. For a given c, F is linear in a and b, so
-these have a closed form, and only c is searched for (variable projection, Golub and Pereyra 1973). The result is the
-global minimum on the grid of c, without a starting point.
+the best a and b have a closed form. Only c is searched for, on the grid RATES (variable projection, Golub and Pereyra
+1973). So the result is the global minimum on this grid, and no starting point is needed.
 
-The intervals are a bootstrap: the law is fitted again to scores in which the two known causes of variation are drawn
-anew, the sentences of the test data and the seeds of the runs. They do not contain the error of the law itself, which
-no bootstrap sees (Viering and Loog 2023, "The Shape of Learning Curves: a Review", find curves that no power law
-describes), nor changes of the data: more data must be of the same kind, annotated by the same rules.
+The intervals are computed by a bootstrap. The law is fitted again and again, each time to scores in which two causes of
+variation are simulated: the choice of the test sentences, and the seeds of the runs. Two other causes of error are not
+in the intervals. First, the true curve may not be a power law (Viering and Loog 2023, "The Shape of Learning Curves: a
+Review", find such curves). Second, additional data may differ from the training data in kind or in annotation rules.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,11 @@ RATES = np.geomspace(0.05, 2.0, 200)  # the grid of c
 
 
 class PowerLaw(NamedTuple):
-    """Parameters of one law, or of several as arrays of shape (n,). `unit` is the amount of data at which n = 1."""
+    """Parameters of one or more laws F(n) = a − b · n^−c.
+
+    a, b, c: (n_laws,) one value per law.
+    unit: Amount of data, such as a number of sentences, that corresponds to n = 1.
+    """
 
     a: FloatsT
     b: FloatsT
@@ -35,17 +39,20 @@ class PowerLaw(NamedTuple):
     unit: float
 
     def at(self, sizes: FloatsT) -> FloatsT:
-        """Return F for amounts of data.
+        """Return the F of each law at each amount of data.
 
-        sizes (FloatsT): (n_sizes,) amounts.
-        RETURNS (FloatsT): (n, n_sizes) values of F in percent.
+        sizes (FloatsT): (n_sizes,) amounts of data, in the same unit as those to which the laws were fitted.
+        RETURNS (FloatsT): (n_laws, n_sizes) F in percent, from 0 to 100.
         """
         found = self.a[:, None] - self.b[:, None] * (sizes[None] / self.unit) ** -self.c[:, None]
         return np.asarray(np.clip(found, 0.0, HIGHEST))
 
 
 class SizedScore(NamedTuple):
-    """F of pipelines that are trained on an amount of data, measured or predicted, and its interval, in percent."""
+    """Measured or predicted F of a pipeline that is trained on some amount of data.
+
+    size: The amount of data, a number of sentences. f: F in percent. low, high: Ends of its 95 % interval.
+    """
 
     size: float
     f: float
@@ -54,11 +61,11 @@ class SizedScore(NamedTuple):
 
 
 def fit_power_law(sizes: FloatsT, scores: FloatsT) -> PowerLaw:
-    """Fit F = a − b · n^−c by least squares within the bounds.
+    """Fit F = a − b · n^−c by least squares within the bounds of the module's docstring.
 
-    sizes (FloatsT): (n_sizes,) amounts of data, such as numbers of sentences.
-    scores (FloatsT): (n, n_sizes) F in percent; each row is fitted by a law of its own.
-    RETURNS (PowerLaw): n laws.
+    sizes (FloatsT): (n_sizes,) amounts of data, such as numbers of sentences. The largest one is the unit of n.
+    scores (FloatsT): (n_laws, n_sizes) F in percent. One law is fitted to each row.
+    RETURNS (PowerLaw): The laws.
     """
     unit = float(sizes.max())
     powers = (sizes / unit)[None] ** -RATES[:, None]  # (n_rates, n_sizes)
@@ -82,18 +89,23 @@ def extrapolate(
 ) -> tuple[PowerLaw, list[SizedScore]]:
     """Fit a law to measured scores, and predict F for other amounts of data, with 95 % intervals.
 
-    The interval is for the score of one further training on the same test data. In each resample, the scores are those
-    on resampled test sentences, the same sentences for all runs. To the mean over seeds at each size, noise is added
-    whose variance is the pooled variance between seeds, divided by the number of seeds; the prediction gets the noise
-    of one run. With few seeds the variance is itself uncertain, so it is drawn from its scaled inverse χ² distribution.
-    With a single seed, the variation between runs is unknown and left out.
+    An interval is for the F of one further run that is scored on the same test data. It is computed by a bootstrap with
+    these steps in each resample:
 
-    sizes (FloatsT): (n_sizes,) amounts of data of the runs.
-    scores (FloatsT): (n_sizes, n_seeds) F in percent.
-    resampled (FloatsT): (resamples, n_sizes, n_seeds) F on resampled test sentences.
-    targets (FloatsT): (n_targets,) amounts of data to predict F for.
+    1. The variance between seeds, s², is drawn from its scaled inverse χ² distribution, because it is uncertain if
+       there are few seeds. With a single seed, it is unknown and taken as 0.
+    2. At each size, the mean F over seeds on the resampled test sentences gets normal noise with the variance
+       s² / n_seeds.
+    3. A law is fitted to these means, and F is predicted for the targets.
+    4. The prediction gets normal noise with the variance s², the variation of one run.
+
+    sizes (FloatsT): (n_sizes,) amounts of data on which the runs were trained.
+    scores (FloatsT): (n_sizes, n_seeds) measured F in percent.
+    resampled (FloatsT): (resamples, n_sizes, n_seeds) F on resampled test sentences, the same sentences for all runs.
+    targets (FloatsT): (n_targets,) amounts of data for which F is predicted.
     seed (int): Seed of the noise.
-    RETURNS (tuple[PowerLaw, list[SizedScore]]): The law of the measured scores, and one prediction per target.
+    RETURNS (tuple[PowerLaw, list[SizedScore]]): The law fitted to the measured scores, and its prediction for each
+        target with the interval.
     """
     rng = np.random.default_rng(seed)
     n_resamples, n_sizes, n_seeds = resampled.shape

@@ -1,4 +1,4 @@
-"""Train and score the pipelines of a learning curve; each finished run is stored, so that it is not repeated."""
+"""Train and score the pipelines of a learning curve. The result of each run is stored, so that no run is repeated."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ class CurveCorpora:
     """Files of a learning curve.
 
     train (Path): Training data, of which subsets are drawn.
-    dev (Path): Data on which the best checkpoint of each run is chosen.
+    dev (Path): Data on which each run is evaluated during training, to choose its best pipeline.
     test (Path): Data on which the pipelines are scored; `dev` if there is no test data.
     """
 
@@ -42,17 +42,18 @@ class CurveCorpora:
     test: Path
 
     def digests(self) -> dict[str, str]:
-        """Return split → digest of its files."""
+        """Return "train", "dev" and "test" → SHA-256 of the files of this split."""
         return {split: digest_of(path) for split, path in vars(self).items()}
 
 
 def find_corpora(corpus: Path, dev: Path | None, test: Path | None) -> CurveCorpora:
-    """Find the files of a learning curve.
+    """Find the training, dev and test data of a learning curve.
 
-    corpus (Path): Folder with train.spacy, dev.spacy and test.spacy; or the training data: a `.spacy` file, or a folder
-        `NAME.spacy` of several.
-    dev, test (Optional[Path]): Files that replace those of the folder. Without test data, dev is scored.
-    RAISES (UsageError): If `corpus` is training data and `dev` is None.
+    corpus (Path): There are two possibilities. A folder with train.spacy, dev.spacy and, optionally, test.spacy. Or the
+        training data alone: a path that ends in `.spacy`, a file or a folder of several files.
+    dev, test (Optional[Path]): Dev and test data; None for those in the folder `corpus`.
+    RETURNS (CurveCorpora): The paths. If there is no test data, `test` is the dev data.
+    RAISES (UsageError): If `corpus` is the training data alone and `dev` is None.
     """
     if corpus.suffix == ".spacy":
         if dev is None:
@@ -65,16 +66,16 @@ def find_corpora(corpus: Path, dev: Path | None, test: Path | None) -> CurveCorp
 
 @dataclass(frozen=True)
 class RunResult:
-    """A trained and scored run.
+    """Result of a run: a pipeline was trained on a subset, and scored on the test data.
 
-    percent (float), seed (int): Subset of the training data.
-    sentences (int), entities (int): Size of the subset.
+    percent (float), seed (int): Share and seed of the subset.
+    sentences (int), entities (int): Number of sentences and entities in the subset.
     steps (int): Number of updates.
     seconds (float): Duration of training.
-    documents (int): Number of scored documents.
-    counts (list[tuple[int, str, int, int, int]]): Document, label, and its right, wrong and missed entities; documents
-        and labels without entities are left out.
-    warnings (tuple[str, ...]): Messages about the training.
+    documents (int): Number of documents in the test data.
+    counts (list[tuple[int, str, int, int, int]]): Rows of five values: index of a test document, label, and the number
+        of right, wrong and missed entities with this label in this document. Rows whose counts are all 0 are left out.
+    warnings (tuple[str, ...]): Warnings of this package during training.
     """
 
     percent: float
@@ -88,7 +89,7 @@ class RunResult:
     warnings: tuple[str, ...] = ()
 
     def table(self) -> EntityCounts:
-        """Return the counts by document and label."""
+        """Return `counts` as an array over all documents and labels."""
         labels = tuple(sorted({label for _, label, *_ in self.counts}))
         table: CountsT = np.zeros((self.documents, len(labels), 3), dtype=np.int64)
         for document, label, *counts in self.counts:
@@ -97,14 +98,14 @@ class RunResult:
 
     @property
     def f(self) -> float:
-        """Micro F of exact entities in percent."""
+        """Micro-averaged F in percent. An entity is right if its ends and its label are those of a gold entity."""
         right = sum(row[2] for row in self.counts)
         differing = sum(row[3] + row[4] for row in self.counts)
         return 200 * right / max(1, 2 * right + differing)
 
     @classmethod
     def from_json(cls, found: Any) -> "RunResult":
-        """Check the values of a stored run, and return them as a `RunResult`.
+        """Create a result from a parsed JSON object, after checking its values.
 
         RAISES (UnreadableFileError): If a value is missing or not valid.
         """
@@ -125,21 +126,27 @@ class RunResult:
 
 
 class CurveFolder:
-    """Output folder of a learning curve: settings, and one folder and one result for each run.
+    """Output folder of a learning curve.
+
+    It has the file `settings.json`, and for each run a folder and a JSON file with the result, in the subfolder `runs`.
 
     path (Path): The folder, which may be missing.
     config (Config): The config of all runs, not interpolated.
-    corpora (CurveCorpora): The corpora.
+    corpora (CurveCorpora): Training, dev and test data.
     """
 
     def __init__(self, path: Path, config: Config, corpora: CurveCorpora) -> None:
         self.path, self.config, self.corpora = path, config, corpora
 
     def claim(self, *, force: bool) -> None:
-        """Store the settings, or check that they are those of the stored runs.
+        """Write the config and the hashes of the corpora to `settings.json`.
 
-        force (bool): Discard stored runs with other settings.
-        RAISES (OutputError): If the stored runs have other settings and `force` is False.
+        If the file exists, its config and hashes must be the same, because it belongs to the stored runs.
+
+        force (bool): Discard the stored runs if the file has another config or other hashes.
+        RAISES (OutputError): If the file has another config or other hashes and `force` is False, or if the folder has
+            other files but no `settings.json`.
+        RAISES (UnreadableFileError): If the file is damaged.
         """
         stored, digests = self.path / SETTINGS, self.corpora.digests()
         if stored.is_file():
@@ -164,7 +171,7 @@ class CurveFolder:
         self._runs().mkdir(exist_ok=True)
 
     def stored(self, subset: Subset) -> RunResult | None:
-        """Return the result of a finished run; None if it is not finished."""
+        """Return the stored result of the run on a subset; None if this run is not finished."""
         path = self._runs() / f"{subset.name}.json"
         if not path.is_file():
             return None
@@ -172,9 +179,10 @@ class CurveFolder:
             return RunResult.from_json(parse_json(path.read_bytes()))
 
     def run(self, data: TrainingData, subset: Subset, *, gpu_id: int = -1) -> RunResult:
-        """Train on a subset, score the best checkpoint, and store the result. An interrupted training is continued.
+        """Train on a subset, score the best pipeline of the training, and store the result.
 
-        The weights are removed at the end. The progress reports and the training curves are kept.
+        An interrupted training is continued from its checkpoint. At the end, the pipelines and the checkpoint are
+        removed. The progress reports and the training curves are kept.
 
         data (TrainingData): The training data.
         subset (Subset): The subset to train on.
@@ -213,12 +221,15 @@ class CurveFolder:
 
 
 def run_config(config: Config, subset: Subset, train: Path, dev: Path) -> Config:
-    """Return the interpolated config of one run. All runs have the same number of steps.
+    """Return the interpolated config of one run: the given config with other paths and another seed.
 
-    config (Config): A training config, not interpolated, whose corpora refer to `paths.train` and `paths.dev`.
-    subset (Subset): The subset, for its seed.
-    train, dev (Path): Files of the run.
-    RAISES (SettingError): If the corpora of the config do not refer to `paths.train` and `paths.dev`.
+    Everything else is equal in all runs, also the settings of the number of steps.
+
+    config (Config): A training config, not interpolated, in which [corpora] uses `paths.train` and `paths.dev`.
+    subset (Subset): The subset, whose seed is the seed of the training.
+    train, dev (Path): Training data and dev data of the run.
+    RETURNS (Config): The interpolated config.
+    RAISES (SettingError): If [corpora] does not use `paths.train` and `paths.dev`.
     """
     settings: dict[str, Any] = {"paths.train": str(train), "paths.dev": str(dev), "training.seed": subset.seed}
     if "system" in config:
@@ -232,7 +243,7 @@ def run_config(config: Config, subset: Subset, train: Path, dev: Path) -> Config
 
 
 def remove_weights(folder: Path) -> None:
-    """Remove what `train` and this module have written into the folder of a run, but keep the progress reports."""
+    """Remove pipelines, checkpoint and training data from the folder of a run, but keep the progress reports."""
     for name in (BEST, LAST):
         if (folder / name / MARKER).is_file():  # written by this package
             shutil.rmtree(folder / name, ignore_errors=True)
@@ -241,19 +252,19 @@ def remove_weights(folder: Path) -> None:
 
 
 def _rows(table: EntityCounts) -> list[tuple[int, str, int, int, int]]:
-    """Return the counts of a table that are not 0, as `RunResult.counts` lists them."""
+    """Convert a table of counts to the rows of `RunResult.counts`. Rows whose counts are all 0 are left out."""
     places = np.argwhere(table.counts.any(axis=2)).tolist()
     return [(i, table.groups[j], *map(int, table.counts[i, j])) for i, j in places]
 
 
 def _messages(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
-    """Return the messages of this package among caught warnings, each once; others, as of libraries, are left out."""
+    """Return the texts of caught warnings, without repetitions. Warnings of other packages are left out."""
     found = (warning.message.args[0] for warning in caught if isinstance(warning.message, Warning))
     return tuple(dict.fromkeys(str(message) for message in found if isinstance(message, Message)))
 
 
 def _values(block: Any) -> Iterable[str]:
-    """Yield all values of a section of a config and its subsections, as strings."""
+    """Yield all values in a section of a config and in its subsections, converted to strings."""
     if isinstance(block, dict):
         for value in block.values():
             yield from _values(value)

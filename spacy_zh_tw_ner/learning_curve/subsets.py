@@ -1,4 +1,4 @@
-"""Draw nested random subsets of the training data, in which sentences of equal text stay together."""
+"""Draw nested random subsets of the training data. Copies of a sentence are always in the same subsets."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ MIN_SENTENCES = 10  # of the smallest subset
 
 
 class Subset(NamedTuple):
-    """A part of the training data.
+    """A random part of the training data.
 
-    percent: Share of the sentences, as the user gave it.
-    seed: Seed of the random order of sentences, and of the training.
-    documents: Indices of the documents in the training data, sorted.
+    percent: Share of all sentences that the user wants in the subset, in percent.
+    seed: Seed of the random choice of sentences, and of the training.
+    documents: Indices of the documents of the subset in the training data, ascending.
     """
 
     percent: float
@@ -33,7 +33,7 @@ class Subset(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name of the files of this subset, such as "10-seed0"."""
+        """Name of the run on this subset, such as "10-seed0" for 10 % and seed 0. Its files have this name."""
         return f"{self.percent:g}-seed{self.seed}"
 
 
@@ -58,11 +58,10 @@ class TrainingData:
         """Draw one subset for each share and seed.
 
         The subsets of one seed are nested: each contains the smaller ones. Sentences that are equal after folding of
-        width, variants and white space are added together, so that a subset is never trained on a copy of a sentence
-        that it counts as missing.
+        width, variants (臺 and 台) and white space are copies. If a subset has one copy, it has all of them.
 
         percents (Sequence[float]): Shares in percent, ascending.
-        n_seeds (int): Number of seeds, from 0.
+        n_seeds (int): Number of seeds. The seeds are 0 … `n_seeds` − 1.
         RETURNS (list[Subset]): The subsets, in the order of the shares and then of the seeds.
         RAISES (CorpusError): If the smallest subset has fewer than `MIN_SENTENCES` sentences, two shares give subsets
             of the same size, or a subset has no entity.
@@ -108,7 +107,12 @@ class TrainingData:
         return groups
 
     def _first(self, order: Sequence[str], percent: float) -> tuple[int, ...]:
-        """Return the documents of the first groups of an order, as many as are needed for a share of all documents."""
+        """Return the documents of the first groups, as many groups as are needed for a share of all documents.
+
+        order (Sequence[str]): All groups in random order. A group is the folded text of one or more documents.
+        percent (float): The share in percent.
+        RETURNS (tuple[int, ...]): Indices of the documents, ascending.
+        """
         sizes, wanted, chosen = Counter(self._groups), round(len(self) * percent / 100), set[str]()
         n = 0
         for group in order:
@@ -120,12 +124,12 @@ class TrainingData:
 
 
 def missing_label_messages(data: TrainingData, subsets: Sequence[Subset], gold: Sequence[Doc], path: Path) -> list[str]:
-    """Return messages about labels of the scored corpus that the training data, or some of its subsets, lack.
+    """Return warnings about labels of the test data that the training data, or at least one subset, lacks.
 
     data (TrainingData): The training data.
-    subsets (Sequence[Subset]): The subsets that are trained on.
-    gold (Sequence[Doc]): The documents on which pipelines are scored.
-    path (Path): Their file, for the messages.
+    subsets (Sequence[Subset]): The subsets on which pipelines are trained.
+    gold (Sequence[Doc]): The documents of the test data.
+    path (Path): Path of the test data, for the messages.
     RETURNS (list[str]): One message per label.
     """
     counts = Counter(ent.label_ for doc in gold for ent in doc.ents)
@@ -144,7 +148,7 @@ def parse_percents(value: str) -> tuple[float, ...]:
 
     value (str): At least three different numbers above 0 and up to 100, separated by commas.
     RETURNS (tuple[float, ...]): The shares in percent, ascending.
-    RAISES (UsageError): If the value is not such a list.
+    RAISES (UsageError): If a part is not a number in this range, or there are fewer than three different numbers.
     """
     try:
         percents = sorted({float(part) for part in value.split(",")})
@@ -156,7 +160,10 @@ def parse_percents(value: str) -> tuple[float, ...]:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of the files of a corpus, to recognize it in a later run."""
+    """Return the SHA-256 of the content of all files of a corpus, by which a later call detects that it has changed.
+
+    path (Path): A `.spacy` file, or a folder of several.
+    """
     digest = sha256()
     for file in spacy_files(path):
         digest.update(sha256(file.read_bytes()).digest())

@@ -1,14 +1,16 @@
-"""Order texts for annotation by hand: those first from which a pipeline learns most.
+"""Order texts for annotation by hand, so that a pipeline learns most from the first ones (active learning).
 
-* uncertain: the entropy over all readings of a text, under the CRF of the pipeline. It grows with the length of a text,
-  as the number of decisions does.
-* margin: the difference between the probabilities of the best and the second best reading, the smallest first.
-* diverse: greedy selection of texts with uncertain characters in contexts that no selected text has. The value of a
-  text is the sum of the entropies of its characters, and a character counts half for each selected text that has the
-  same two characters there.
+A reading of a text is one possible annotation of the whole text, that is, a path of the CRF. There are three orders:
 
-The value of a selection in `diverse` is submodular: what a text adds never grows. So lazy greedy selection (Minoux
-1978) finds the order that comparing all texts in every step would find.
+* uncertain: by the entropy over all readings, the largest first. Long texts have a larger entropy, because they have
+  more tokens to tag.
+* margin: by the probability of the best reading minus that of the second best reading, the smallest first.
+* diverse: by greedy selection of texts whose uncertain characters are in new contexts. The context of a character is
+  the bigram of this character and the next one. The value of a text is the sum of the entropies of its characters. The
+  entropy of a character is halved for each text that has its bigram and was selected before.
+
+In `diverse`, the value of a text never grows while other texts are selected (the value of a selection is submodular).
+So lazy greedy selection (Minoux 1978) finds the same order as comparing all texts in every step.
 """
 
 import heapq
@@ -31,13 +33,13 @@ DECAY = 0.5  # factor of the value of a character bigram for each selected text 
 
 
 def choose_ranking(nlp: Language, order: str) -> Ranking | None:
-    """Return a ranking of texts for `export`.
+    """Create the ranking by which `export` sorts texts.
 
     nlp (Language): A pipeline.
-    order (str): "file", or one of `ORDERS`.
-    RETURNS (Optional[Ranking]): The ranking. None for "file", and for "uncertain" if no recognizer of the pipeline
-        decodes a CRF: `export` then sorts by the lowest score.
-    RAISES (PipelineError): If another order needs such a recognizer.
+    order (str): "file" for the order of the file, or one of `ORDERS`.
+    RETURNS (Optional[Ranking]): The ranking. None for "file". Also None for "uncertain" if no recognizer of the
+        pipeline decodes a CRF; `export` then sorts texts by the lowest score of their entities.
+    RAISES (PipelineError): If `order` is "diverse" or "margin", and no recognizer decodes a CRF.
     """
     rankings = {"uncertain": UncertainRanking, "margin": MarginRanking, "diverse": DiverseRanking}
     has_crf = any(isinstance(component, CRFComponent) for _, component in nlp.pipeline)
@@ -57,19 +59,27 @@ class UncertainRanking:
         self.values: list[float] = []
 
     def add(self, texts: Sequence[str]) -> None:
-        """Add the next texts."""
+        """Compute and store the values of further texts."""
         self.values += self.values_of(*self.potentials(texts)).tolist()
 
     def order(self) -> list[int]:
-        """Return the indices of all texts, the first to annotate first."""
+        """Return the indices of all added texts, in the order in which they should be annotated."""
         return sorted(range(len(self.values)), key=self.values.__getitem__)
 
     def values_of(self, rows: FloatsT, lengths: list[int], transitions: Transitions) -> FloatsT:
-        """Return the (n_texts,) values of texts; the smallest are annotated first."""
+        """Return the negated entropy of each text, (n_texts,). Texts with the smallest values are annotated first.
+
+        rows (np.ndarray): (n_rows, n_tags) emissions of all texts.
+        lengths (list[int]): Number of rows of each text.
+        transitions (Transitions): Constrained transition scores.
+        """
         return -entropies(rows, lengths, transitions)
 
     def potentials(self, texts: Sequence[str]) -> tuple[FloatsT, list[int], Transitions]:
-        """Return emissions, lengths and transitions of texts, at the temperature of the recognizer."""
+        """Return the scores of the CRF for some texts, divided by the temperature of the recognizer.
+
+        RETURNS (tuple): (n_rows, n_tags) emissions, number of rows of each text, and transitions.
+        """
         docs = run_before(self.nlp, self.component, (self.nlp.make_doc(text) for text in texts))
         rows, lengths, transitions = self.component.potentials(docs)
         emissions, cooled = at_temperature(rows, transitions, self.component.temperature)
@@ -80,13 +90,18 @@ class MarginRanking(UncertainRanking):
     """Ranking by P(best reading) − P(second best reading), the smallest first."""
 
     def values_of(self, rows: FloatsT, lengths: list[int], transitions: Transitions) -> FloatsT:
-        """Return the (n_texts,) margins."""
+        """Return P(best reading) − P(second best reading) of each text, (n_texts,)."""
         best, second = two_best(rows, lengths, transitions)
         return best - second
 
 
 class DiverseRanking(UncertainRanking):
-    """Ranking by greedy selection of uncertain character bigrams that no selected text has; see the module."""
+    """Ranking by greedy selection of texts whose uncertain characters are in bigrams that few selected texts have.
+
+    The module's docstring defines the value of a text.
+
+    nlp (Language): A pipeline with a recognizer that decodes a CRF.
+    """
 
     def __init__(self, nlp: Language) -> None:
         super().__init__(nlp)
@@ -94,7 +109,7 @@ class DiverseRanking(UncertainRanking):
         self.bigrams: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = []
 
     def add(self, texts: Sequence[str]) -> None:
-        """Add the next texts."""
+        """Compute and store the bigrams of further texts, with the sum of the entropies at each bigram."""
         rows, lengths, transitions = self.potentials(texts)
         marginals = infer(rows, lengths, transitions).marginals.astype(np.float64)
         entropy = -(marginals * np.log(np.maximum(marginals, 1e-12))).sum(1)  # (n_rows, n_tags) → (n_rows,)
@@ -110,7 +125,7 @@ class DiverseRanking(UncertainRanking):
             self.bigrams.append((distinct, np.bincount(places, own, len(distinct)).astype(np.float32)))
 
     def order(self) -> list[int]:
-        """Return the indices of all texts, the first to annotate first."""
+        """Return the indices of all added texts, in the order of their selection."""
         n_seen: Counter[int] = Counter()
 
         def gain(index: int) -> float:

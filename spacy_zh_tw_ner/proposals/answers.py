@@ -3,8 +3,8 @@
     {"text": "鴻海在新北市設廠。", "entities": [{"start": 0, "end": 2, "label": "ORG"}]}
     {"text": "臺積電在新竹。", "entities": [{"text": "臺積電", "label": "ORG"}, {"text": "新竹", "label": "LOC"}]}
 
-An entity has offsets in code points, or its text, or both. Without offsets, all its occurrences are proposed. What
-cannot be used is rejected with its line and the reason; the other entities of the line are kept.
+An entity has offsets in code points, or its text, or both. If it has no offsets, every occurrence of its text is
+proposed. Entities that cannot be used are rejected one by one; the other entities of the same line are kept.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,8 +28,10 @@ def read_answers(path: Path, texts: set[str], reject: RejectAnswerT) -> dict[str
 
     path (Path): The file.
     texts (set[str]): The texts to annotate. Answers for other texts are rejected.
-    reject (Callable[[str, str, str], object]): Receives file and line, reason and text of what cannot be used.
-    RETURNS (dict[str, list[Entity]]): Text → entities with offsets in code points.
+    reject (Callable[[str, str, str], object]): Called for each line or entity that cannot be used, with three strings:
+        file and line number, the reason, and the text or the beginning of the line.
+    RETURNS (dict[str, list[Entity]]): Text → entities with offsets in code points. If several lines have the same text,
+        their entities are joined.
     RAISES (UsageError): If the file is missing or too large.
     RAISES (CorpusError): If the file is not UTF-8.
     """
@@ -68,7 +70,11 @@ def read_answers(path: Path, texts: set[str], reject: RejectAnswerT) -> dict[str
 
 
 def _problem(entity: Any, text: str) -> str:
-    """Return the reason why an entity of an answer cannot be used, or an empty string."""
+    """Return the reason why an entity of an answer cannot be used; an empty string if it can be used.
+
+    entity (Any): A value of the list `entities`, of any JSON type.
+    text (str): The text of the answer.
+    """
     if not isinstance(entity, dict) or not isinstance(entity.get("label"), str) or not entity["label"]:
         return "an entity without a label"
     start, end, surface = entity.get("start"), entity.get("end"), entity.get("text")

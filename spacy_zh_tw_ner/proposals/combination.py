@@ -1,19 +1,24 @@
 """Combine the suggestions of several sources for one text into a partial annotation.
 
-Each suggestion has a precision: the probability that its source is right. Equal suggestions of several sources count
-as independent, so that they are right together with
+A suggestion is a span with one of three kinds of labels: the label of an entity; "O", which says that no character of
+the span is in an entity; or "*", which says that each character of the span is in some entity, of any ends and label.
+
+Each suggestion has a precision, the probability that it is right. If several sources make the same suggestion, they are
+taken as independent, and the suggestion is right with the probability
 
     p = 1 − Π (1 − precision)
 
-Accepted are suggestions with p ≥ `accept`. Accepted entities that overlap, directly or through others, are one group:
+A suggestion is accepted if p ≥ `accept`, and considered if `accept` > p ≥ `consider`. The rules are:
 
-    one entity            it is annotated
-    several entities      alternatives: any of these; O only at characters that not all of them cover
-
-Entities with `accept` > p ≥ `consider` that overlap no accepted one are alternatives, too: any of a group, or O.
-Accepted suggestions of O annotate O, except at characters of entities. An O with a larger p than those of a group
-contradicts it: O is then an alternative at all of its characters. A suggestion with the label "*" says that its
-characters are parts of entities of any extent and label; it counts where no entity is accepted or considered.
+* Accepted entities are divided into groups: two entities that overlap are in the same group. If a group has only one
+  entity, it is annotated. If it has several, they become alternatives, and O is also allowed at each character that at
+  least one of them does not cover.
+* If an accepted span of O overlaps a group, and has a larger p than each entity of the group, it contradicts the group.
+  The entities of the group then become alternatives, and O is allowed at all of their characters.
+* Considered entities that overlap no accepted entity become alternatives, and O is allowed at all of their characters.
+  Considered entities that overlap an accepted one are ignored.
+* Accepted spans with the label "*" become alternatives at all characters that are still without annotation.
+* After that, accepted spans of O annotate O at all characters that are still without annotation.
 """
 
 from collections import defaultdict
@@ -25,10 +30,12 @@ from ..entities import Entity
 
 
 class Suggestion(NamedTuple):
-    """Suggestion of a source: an entity, with the label "O" a span without entities, or with "*" parts of entities.
+    """A span that a source suggests to annotate.
 
-    entity (Entity): Offsets in characters, and the label. source (str): Name of the source. precision (float): The
-    probability that it is right.
+    entity (Entity): Character offsets, and a label of the corpus; or "O" for a span without entities, or "*" for a span
+        whose characters are in entities of any ends and label.
+    source (str): Name of the source.
+    precision (float): Probability that the suggestion is right.
     """
 
     entity: Entity
@@ -37,12 +44,14 @@ class Suggestion(NamedTuple):
 
 
 class PartialAnnotation(NamedTuple):
-    """Annotation of some characters of a text, as `partial_annotations.write_partial` stores it.
+    """Annotation of some characters of a text. `partial_annotations.write_partial` stores it in a document.
 
-    entities (list[Entity]): Annotated entities, in order.
-    alternatives (list[Entity]): Spans of which each covered character has a tag; those with the label "O" allow O.
-    outside (list[Entity]): Spans of characters that are O.
-    conflicts (list[tuple[Suggestion, ...]]): Groups in which several entities, or an entity and O, were accepted.
+    entities (list[Entity]): Annotated entities, sorted by start.
+    alternatives (list[Entity]): Spans that may overlap. Each character that they cover has the tag that one of these
+        spans gives it. A span with the label "O" allows O, and one with the label "*" allows every tag except O.
+    outside (list[Entity]): Spans of characters that are annotated as O.
+    conflicts (list[tuple[Suggestion, ...]]): The suggestions of each group in which several entities were accepted, or
+        which an accepted O contradicts.
     """
 
     entities: list[Entity]
@@ -52,12 +61,13 @@ class PartialAnnotation(NamedTuple):
 
 
 def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float) -> PartialAnnotation:
-    """Combine the suggestions for one text; see the module for the rule.
+    """Combine the suggestions for one text to a partial annotation, by the rules in the module's docstring.
 
     suggestions (Iterable[Suggestion]): Suggestions of all sources, in any order.
-    accept (float): Lowest p at which a suggestion is annotated.
-    consider (float): Lowest p at which a suggestion is an alternative.
-    RETURNS (PartialAnnotation): The annotation. Its entities, alternatives and O do not overlap each other.
+    accept (float): Lowest probability p of an accepted suggestion.
+    consider (float): Lowest p of a considered suggestion, which can only become an alternative.
+    RETURNS (PartialAnnotation): The annotation. A character is in its entities, in its alternatives, in its spans of O,
+        or in none of them, but never in two of these lists.
     """
     by_entity: dict[Entity, list[Suggestion]] = defaultdict(list)
     for suggestion in suggestions:
@@ -91,17 +101,17 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
 
 
 def _add_alternatives(result: PartialAnnotation, group: Sequence[Entity], outside: set[int]) -> None:
-    """Add entities as alternatives, and O at some of their characters."""
+    """Add the entities of a group to the alternatives of `result`, and spans of O at the characters in `outside`."""
     result.alternatives.extend((*group, *spans_of(outside, OUTSIDE_LABEL)))
 
 
 def _characters(entities: Iterable[Entity]) -> set[int]:
-    """Return the positions of all characters of entities."""
+    """Return the positions of all characters that at least one entity covers."""
     return {i for entity in entities for i in range(entity.start, entity.end)}
 
 
 def spans_of(positions: Iterable[int], label: str) -> list[Entity]:
-    """Join character positions to the longest spans."""
+    """Join adjacent character positions to spans that are as long as possible, all with the same label."""
     spans: list[Entity] = []
     for i in sorted(positions):
         if spans and spans[-1].end == i:
@@ -112,7 +122,12 @@ def spans_of(positions: Iterable[int], label: str) -> list[Entity]:
 
 
 def _probability(equal: Sequence[Suggestion]) -> float:
-    """Return the probability that equal suggestions are right. A source counts once, with its highest precision."""
+    """Return the probability p of a suggestion that several sources have made: 1 − Π (1 − precision).
+
+    If a source has made the suggestion several times, only its highest precision is used.
+
+    equal (Sequence[Suggestion]): The suggestions, all with the same span and label.
+    """
     best: dict[str, float] = {}
     for suggestion in equal:
         best[suggestion.source] = max(suggestion.precision, best.get(suggestion.source, 0.0))
@@ -123,7 +138,7 @@ def _probability(equal: Sequence[Suggestion]) -> float:
 
 
 def _best_by_character(spans: Iterable[Entity], p: dict[Entity, float]) -> dict[int, Entity]:
-    """Return the span with the largest p that covers each character."""
+    """Return position of a character → the span with the largest p among those that cover this character."""
     best: dict[int, Entity] = {}
     for span in spans:
         for i in range(span.start, span.end):
@@ -133,7 +148,7 @@ def _best_by_character(spans: Iterable[Entity], p: dict[Entity, float]) -> dict[
 
 
 def _overlapping(entities: Sequence[Entity]) -> Iterable[list[Entity]]:
-    """Yield groups of entities, sorted by start, that overlap directly or through others."""
+    """Divide entities, sorted by start, into groups, so that two overlapping entities are always in the same group."""
     group: list[Entity] = []
     end = 0
     for entity in entities:

@@ -1,4 +1,4 @@
-"""Load the sources that a TOML file names."""
+"""Load the sources of proposals that a TOML file describes: read word lists, compile patterns, and load models."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +25,10 @@ MAX_WORD_FILE = 2**26  # bytes
 
 
 class SourceReject(NamedTuple):
-    """A proposal that a source had to drop, for the file of rejects.
+    """An answer of a language model that cannot be used. `propose` writes it to the file of rejects.
 
-    origin (str): File and line. reason (str): The problem. text (str): The text in the file.
+    origin (str): File and line number of the answer. reason (str): Why it cannot be used.
+    text (str): The text that was to be annotated, or the beginning of the line if it has no text.
     """
 
     origin: str
@@ -41,13 +42,13 @@ RejectSourceT: TypeAlias = Callable[[SourceReject], object]
 def load_source(
     source: SourceSettings, settings: ProposalSettings, texts: set[str], reject: RejectSourceT
 ) -> ProposalSource:
-    """Load a source.
+    """Load a source of any type. Only sources of the type "answers" use `texts` and `reject`.
 
-    source (SourceSettings): Its settings.
-    settings (ProposalSettings): Settings of all sources.
+    source (SourceSettings): Settings of the source.
+    settings (ProposalSettings): Settings of all sources: folder of relative paths, and labels of the corpus.
     texts (set[str]): The texts to annotate. Answers for other texts are rejected.
     reject (Callable[[SourceReject], object]): Receives the answers that cannot be used.
-    RETURNS (ProposalSource): The source.
+    RETURNS (ProposalSource): A function that proposes entities of texts.
     RAISES (ZhTwNerError): If a file, pipeline, checkpoint, model or package is missing or cannot be read.
     """
     if source.type == "answers":
@@ -60,7 +61,13 @@ def load_source(
 
 
 def load_gazetteer(source: SourceSettings, settings: ProposalSettings) -> GazetteerSource:
-    """Read the words of a gazetteer: entries that end in .txt are files with one word per line, others are words."""
+    """Collect the words of a gazetteer: `words` in the settings is a table of label → list of entries.
+
+    An entry that ends in .txt is a file with one word per line. The entry "taiwan:places" is the list of counties and
+    districts of Taiwan. Every other entry is a word.
+
+    RAISES (UsageError): If a file is missing, too large or not UTF-8, or if there are more than `MAX_WORDS` words.
+    """
     words: dict[str, list[str]] = {}
     for label, entries in _lists(source, settings, "words").items():
         words[label] = []
@@ -77,24 +84,24 @@ def load_gazetteer(source: SourceSettings, settings: ProposalSettings) -> Gazett
 
 
 def load_patterns(source: SourceSettings, settings: ProposalSettings) -> PatternSource:
-    """Compile the patterns of a source."""
+    """Compile the regular expressions of a source: `patterns` in the settings is a table of label → patterns."""
     return PatternSource(_lists(source, settings, "patterns"), source.name)
 
 
 def load_taiwan(source: SourceSettings, settings: ProposalSettings) -> TaiwanSource:
-    """Return the source of the Taiwan rules."""
+    """Return the source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan."""
     return TaiwanSource()
 
 
 def load_pipeline_source(source: SourceSettings, settings: ProposalSettings) -> PipelineSource:
-    """Load a spaCy pipeline."""
+    """Load the spaCy pipeline that the setting `pipeline` names, as a source."""
     from ..recognizers.pipelines import load_pipeline
 
     return PipelineSource(load_pipeline(_place(settings, source.options["pipeline"])))
 
 
 def load_checkpoint(source: SourceSettings, settings: ProposalSettings) -> PipelineSource:
-    """Load a token classification checkpoint of Hugging Face."""
+    """Load the token classification model of Hugging Face that the setting `checkpoint` names, as a source."""
     from ..export.from_hf import pipeline_from_hf
 
     place = _place(settings, source.options["checkpoint"])
@@ -102,7 +109,7 @@ def load_checkpoint(source: SourceSettings, settings: ProposalSettings) -> Pipel
 
 
 def load_gliner(source: SourceSettings, settings: ProposalSettings) -> GlinerSource:
-    """Load a GLiNER model; without prompts, the labels of the corpus describe themselves."""
+    """Load a GLiNER model. If the settings have no prompts, the labels of the corpus are the prompts."""
     module = import_extra("gliner", "gliner", needed_by=f"The source {source.name!r}")
     model = module.GLiNER.from_pretrained(_place(settings, source.options["model"]))
     prompts = source.options.get("prompts") or {label: label for label in settings.labels}
@@ -120,13 +127,21 @@ LOADERS: dict[str, Callable[[SourceSettings, ProposalSettings], ProposalSource]]
 
 
 def _place(settings: ProposalSettings, name: str) -> str:
-    """Return a folder relative to the settings if it exists, else the name of a package or model."""
+    """Resolve the name of a pipeline or model.
+
+    RETURNS (str): The path of the folder with this name, relative to the folder of the settings file, if it exists;
+        otherwise the name itself, which is that of a package or of a model on the Hugging Face Hub.
+    """
     place = settings.folder / name
     return str(place) if place.exists() else name
 
 
 def _lists(source: SourceSettings, settings: ProposalSettings, key: str) -> dict[str, list[str]]:
-    """Return a table of lists of strings; a single string counts as a list of one."""
+    """Return a table of the settings of a source as label → list of strings. A single string becomes a list of one.
+
+    key (str): Key of the table, "words" or "patterns".
+    RAISES (UsageError): If a value is neither a string nor a list of non-empty strings.
+    """
     lists: dict[str, list[str]] = {}
     for label, value in source.options[key].items():
         found = [value] if isinstance(value, str) else value
@@ -152,6 +167,10 @@ def _read_word_file(path: Path) -> list[str]:
 
 
 def _places() -> list[str]:
-    """Return the names of counties (臺北市, 臺北), and of districts in full: 成功 and 和平 are also other words."""
+    """Return the names of the counties and districts of Taiwan.
+
+    Counties have two forms, with and without the last character: 臺北市 and 臺北. Districts have the full form only,
+    because the short forms of some are common words, such as 成功 and 和平.
+    """
     districts = (district for districts in DISTRICTS.values() for district in districts if len(district) > 2)
     return sorted({*COUNTIES, *(county[:-1] for county in COUNTIES), *districts})

@@ -1,4 +1,4 @@
-"""Annotate texts partially with several sources, and write a `.spacy` file to train on, and a report."""
+"""Annotate texts partially with the proposals of several sources; write a `.spacy` file for training, and a report."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -37,20 +37,21 @@ def propose(
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
 ) -> ProposalReport:
-    """Annotate texts partially, and write them to a `.spacy` file that training reads.
+    """Annotate texts partially, and write them to a `.spacy` file for training.
 
-    Texts that have annotations keep them as complete ones, and no source is asked about them.
+    Texts that already have entities keep them, and no source annotates them: their other tokens are O. Proposals that
+    cannot be used are written to a file with the name of the target and the ending `.rejects.jsonl`.
 
     source (Path): Texts: a plain text file with one text per line, or a file that `convert` reads.
-    target (Path): The `.spacy` file.
-    settings (ProposalSettings): The sources.
+    target (Path): The `.spacy` file to write.
+    settings (ProposalSettings): The sources, and how their proposals are combined.
     report (Optional[Path]): JSON file for the report; by default the target with the ending .json.
-    force (bool): Replace an existing file.
+    force (bool): Replace the target if it exists.
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (ProposalReport): Counts of the proposals.
-    RAISES (ZhTwNerError): If the texts or a source cannot be read, or no source proposes an entity. Nothing is written
-        then.
+    RAISES (ZhTwNerError): If the texts or a source cannot be read, or if no text gets or has an entity. No file is
+        written in these cases.
     """
     report = report or target.with_suffix(".json")
     rejects = target.with_suffix(".rejects.jsonl")
@@ -91,7 +92,12 @@ def propose(
 
 
 class _Rejects:
-    """Counts the answers that a source had to drop, and collects them for the file of rejects."""
+    """Function that counts the unusable answers of a source, and collects them for the file of rejects.
+
+    name (str): Name of the source.
+    tally (SourceTally): Counts of the source; the answers are counted by reason in `rejected`.
+    rejected (list[dict[str, object]]): Receives one object per answer, a line of the file of rejects.
+    """
 
     def __init__(self, name: str, tally: SourceTally, rejected: list[dict[str, object]]) -> None:
         self.name, self.tally, self.rejected = name, tally, rejected
@@ -104,7 +110,12 @@ class _Rejects:
 
 
 def _read(source: Path, reading: Reading) -> Iterator[Record]:
-    """Read the texts, with the annotations that some have. Texts without characters are left out."""
+    """Yield the texts of a file as records, with the entities of those that are annotated.
+
+    Texts that are only white space are left out, and the user is notified of their number.
+
+    source (Path): A file that `convert` reads, or plain text with one text per line.
+    """
     if not source.exists():
         raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))
     try:
@@ -128,13 +139,14 @@ def annotate_partially(
     report: ProposalReport,
     rejected: list[dict[str, object]],
 ) -> Iterator[Doc]:
-    """Annotate texts with loaded sources.
+    """Annotate texts partially with sources that `load_source` has loaded.
 
-    records (Iterable[Record]): The texts. Those with entities keep them, as complete annotations.
+    records (Iterable[Record]): The texts. Texts with entities keep them, their other tokens are O, and no source
+        annotates them.
     sources (list[tuple[SourceSettings, ProposalSource]]): Settings and function of each source.
     settings (ProposalSettings): Settings of all sources.
-    report (ProposalReport): Receives the counts.
-    rejected (list[dict]): Receives the proposals that cannot be used.
+    report (ProposalReport): The counts of the proposals are added to it.
+    rejected (list[dict]): One object is appended for each proposal that cannot be used.
     YIELDS (Doc): A document with character tokens for each text, in order.
     """
     nlp = spacy.blank("zh_tw")
@@ -180,7 +192,10 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _spans(doc: Doc, entities: Iterable[Entity]) -> list[Span]:
-    """Return the spans of a document with character tokens; a span that is only a space between tokens is left out."""
+    """Convert entities with character offsets to spans of a document with character tokens.
+
+    White space between tokens is not a token. So an entity that consists only of such white space is left out.
+    """
     spans = (doc.char_span(e.start, e.end, label=e.label, alignment_mode="contract") for e in entities)
     return [span for span in spans if span is not None and len(span)]
 
@@ -193,7 +208,17 @@ def _suggestions(
     tally: SourceTally,
     rejected: list[dict[str, object]],
 ) -> Iterator[Suggestion]:
-    """Check the proposals of one source for one text, map their labels, and yield them as suggestions."""
+    """Check the proposals of one source for one text, map their labels, and yield them as suggestions.
+
+    A proposal is ignored if its label is mapped to "" or its score is below `min_score`. It is rejected if its label is
+    unknown or its offsets are not in the text.
+
+    record (Record): The text.
+    found (Iterable[Found]): The proposals.
+    source (SourceSettings), settings (ProposalSettings): Settings of this source, and of all sources.
+    tally (SourceTally): The counts of the source, which are increased.
+    rejected (list[dict[str, object]]): One object is appended for each rejected proposal.
+    """
     text, any_found = record.text, False
     for proposal in found:
         label = source.label_of(proposal.label)

@@ -15,12 +15,17 @@ MAX_EXAMPLES = 20  # conflicts quoted in the report
 class SourceTally:
     """Counts of the proposals of one source.
 
-    texts (int): Texts with a proposal. proposals (int): Proposals of entities. outside (int): Spans proposed as O.
-    agreed (int): Proposals of entities that another source also made. contradicted (int): Those that overlap another
-    proposal of another source, with other ends or another label. overlapping (int): Those that overlap another proposal
-    of the same source. annotated (int): Those that are annotated as entities.
-    ignored (int): Proposals with a low score, or whose label is mapped to "". rejected (Counter[str]): Proposals that
-    cannot be used, by reason.
+    texts (int): Number of texts with at least one usable proposal.
+    proposals (int): Number of usable proposals, except those of O.
+    outside (int): Number of usable proposals of O, that is, of spans without entities.
+    agreed (int): Number of `proposals` that another source made, too, with the same ends and label.
+    contradicted (int): Number of `proposals` that overlap a proposal of another source that has other ends or another
+        label.
+    overlapping (int): Number of `proposals` that overlap a different proposal of the same source.
+    annotated (int): Number of `proposals` that became entities of the annotation, and not only alternatives.
+    ignored (int): Number of proposals with a score below `min_score`, or with a label that is mapped to "".
+    labels (Counter[str]): Label of the corpus → number of `proposals`.
+    rejected (Counter[str]): Reason → number of proposals that cannot be used.
     """
 
     texts: int = 0
@@ -35,7 +40,7 @@ class SourceTally:
     rejected: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts as JSON types."""
+        """Return the counts as an object for `json.dumps`."""
         return {key: dict(value) if isinstance(value, Counter) else value for key, value in vars(self).items()}
 
 
@@ -43,10 +48,16 @@ class SourceTally:
 class ProposalReport:
     """Counts of one run of `propose`.
 
-    texts (int): Texts that were written. already_annotated (int): Texts of these that had annotations, which were kept.
-    characters (int): Characters of the other texts, of which `entities`, `alternatives` and `outside` have an
-    annotation of this kind, and the rest has none. annotated (int): Entities. conflicts (int): Groups of proposals that
-    contradict each other. sources (dict[str, SourceTally]): Counts by source. examples (list[dict]): Some conflicts.
+    texts (int): Number of texts that were written.
+    already_annotated (int): Number of these texts that had entities before, which were kept.
+    characters (int): Number of characters in all other texts, which the sources have annotated.
+    characters_by_kind (Counter[str]): Number of these characters that are covered by each kind of annotation:
+        "entities", "alternatives" and "outside", the fields of `PartialAnnotation`.
+    annotated (Counter[str]): Label → number of entities that the sources have annotated.
+    conflicts (int): Number of groups in `PartialAnnotation.conflicts`.
+    sources (dict[str, SourceTally]): Name of a source → its counts.
+    examples (list[dict]): The first conflicts, at most `MAX_EXAMPLES`.
+    rejects (int): Number of lines in the file of rejects.
     """
 
     texts: int = 0
@@ -60,22 +71,22 @@ class ProposalReport:
     rejects: int = 0
 
     def kinds(self) -> dict[str, int]:
-        """Return the number of characters by kind of annotation: entities, alternatives, outside, and silent."""
+        """Return kind → number of characters: "entities", "alternatives", "outside", and "silent" (no annotation)."""
         found = {kind: self.characters_by_kind[kind] for kind in KINDS}
         return found | {"silent": self.characters - sum(found.values())}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON types."""
+        """Return the report as an object for `json.dumps`."""
         sources = {name: tally.to_json() for name, tally in self.sources.items()}
         kinds = self.kinds()
         return vars(self) | {"characters_by_kind": kinds, "annotated": dict(self.annotated), "sources": sources}
 
     def add(self, text: str, annotation: PartialAnnotation, suggestions: list[Suggestion]) -> None:
-        """Count the annotation of one text.
+        """Add the annotation of one text to all counts.
 
         text (str): The text.
-        annotation (PartialAnnotation): Its annotation.
-        suggestions (list[Suggestion]): The suggestions that were combined.
+        annotation (PartialAnnotation): The annotation of the text.
+        suggestions (list[Suggestion]): The suggestions that were combined to this annotation.
         """
         self.characters += len(text)
         self.conflicts += len(annotation.conflicts)

@@ -1,4 +1,4 @@
-"""Settings of the sources of `propose`, and their TOML file.
+"""Settings of `propose`, which are read from a TOML file such as this one:
 
 labels = ["PER", "ORG", "LOC"]
 outside_weight = 0.3
@@ -51,13 +51,14 @@ class SourceSettings:
 
     name (str): Name of the source in the report.
     type (str): A key of `OWN_KEYS`.
-    precision (float | Mapping[str, float]): Probability that a proposal of the source is right, or one for each label
-        of the source. The label "*" is for all others.
-    labels (Mapping[str, str]): Label of the source → label of the corpus; "O" for spans without entities, "*" for parts
-        of entities of any extent and label, "" to ignore. The key "*" is for all others; without it, they keep their
-        names.
-    min_score (float): Proposals of recognizers with a lower score are ignored.
-    options (Mapping[str, Any]): The keys that only this type has. Paths are relative to the folder of the file.
+    precision (float | Mapping[str, float]): Probability that a proposal of the source is right: one number, or label of
+        the source → number. In a mapping, the key "*" stands for all labels that are not keys.
+    labels (Mapping[str, str]): Label of the source → label of the corpus. Three other values are allowed: "O" for spans
+        without entities, "*" for spans whose characters are in entities of any ends and label, and "" to ignore the
+        proposals. The key "*" stands for all labels that are not keys; without this key, these labels stay unchanged.
+    min_score (float): Proposals with a lower score are ignored. Proposals without a score are kept.
+    options (Mapping[str, Any]): The settings that only this type of source has: key → value. Paths are relative to the
+        folder of the TOML file.
     """
 
     name: str
@@ -68,13 +69,13 @@ class SourceSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def precision_of(self, label: str) -> float:
-        """Return the precision of proposals with a label of the source."""
+        """Return the precision of proposals with this label of the source; 0 if the settings do not have it."""
         if isinstance(self.precision, float):
             return self.precision
         return self.precision.get(label, self.precision.get(OTHERS, 0.0))
 
     def label_of(self, label: str) -> str:
-        """Return the label of the corpus for a label of the source."""
+        """Map a label of the source to a label of the corpus, or to "O", "*" or ""."""
         return self.labels.get(label, self.labels.get(OTHERS, label))
 
 
@@ -84,12 +85,12 @@ class ProposalSettings:
 
     labels (tuple[str, ...]): Labels of the corpus.
     sources (tuple[SourceSettings, ...]): The sources.
-    accept (float): Lowest probability at which a proposal is annotated; see `combination`.
-    consider (float): Lowest probability at which a proposal is an alternative.
-    outside_weight (float): Weight of O at characters of which no source speaks: 0 leaves them unknown, 1 makes them O.
-        With the weight w, the training counts readings with an entity there 1 − w times per character.
-    folder (Path): Folder to which paths are relative.
-    origin (str): Name of the file, for messages.
+    accept (float): Lowest probability of an accepted suggestion, which is annotated if no other contradicts it.
+    consider (float): Lowest probability of a considered suggestion, which can only become an alternative.
+    outside_weight (float): Weight w of O at characters without annotation. 0 leaves them unknown, and 1 makes them O.
+        In the loss, a path is multiplied by 1 − w for each of these characters that it puts into an entity.
+    folder (Path): Folder to which paths of the sources are relative.
+    origin (str): Name of the settings file, for messages.
     """
 
     labels: tuple[str, ...]
@@ -113,11 +114,11 @@ def read_settings(path: Path) -> ProposalSettings:
 
 
 def make_settings(content: Mapping[str, Any], *, folder: Path, origin: str = "The sources") -> ProposalSettings:
-    """Check the content of a TOML file, and make settings of it.
+    """Check the content of a TOML file, and convert it to settings.
 
-    content (Mapping[str, Any]): The content of the file.
-    folder (Path): Folder to which paths are relative.
-    origin (str): Name of the file, for messages.
+    content (Mapping[str, Any]): The parsed content of the file.
+    folder (Path): Folder to which paths of the sources are relative.
+    origin (str): Name of the settings file, for messages.
     RETURNS (ProposalSettings): The settings.
     RAISES (UsageError): If a key, label or value is wrong.
     """
@@ -148,17 +149,20 @@ def make_settings(content: Mapping[str, Any], *, folder: Path, origin: str = "Th
 
 
 class _Check:
-    """Checks of the values of one file, whose errors name the file and the key."""
+    """Checks the values of one settings file. The errors name the file and the key of the wrong value.
+
+    origin (str): Name of the settings file.
+    """
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
 
     def wrong(self, key: str, expected: str, seen: object) -> UsageError:
-        """Return the error for a value that is not as expected."""
+        """Return a UsageError which says that `key` has the value `seen` and must have the value `expected`."""
         return UsageError(Errors.ZT779.format(origin=self.origin, key=key, expected=expected, seen=repr(seen)[:80]))
 
     def keys(self, where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        """Raise an error for a key that is not known, with the most similar one."""
+        """Raise a UsageError if a table has a key that is not in `known`. The message suggests the most similar key."""
         for key in table:
             if key not in known:
                 near = get_close_matches(key, known, n=1)
@@ -169,13 +173,19 @@ class _Check:
                 )
 
     def share(self, key: str, value: object) -> float:
-        """Return a number from 0 to 1."""
+        """Return the value as a float; raise a UsageError if it is not a number from 0 to 1."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
             raise self.wrong(key, "a number from 0 to 1", value)
         return float(value)
 
     def source(self, table: Mapping[str, Any], number: int, labels: list[str]) -> SourceSettings:
-        """Make the settings of one source."""
+        """Check one table `[[source]]`, and convert it to settings.
+
+        table (Mapping[str, Any]): The table.
+        number (int): Number of the table in the file, from 1, for messages.
+        labels (list[str]): Labels of the corpus.
+        RAISES (UsageError): If a key, label or value is wrong.
+        """
         type_, name = table.get("type"), table.get("name", table.get("type"))
         if not isinstance(type_, str) or type_ not in OWN_KEYS:
             raise self.wrong(f"`type` of source {number}", f"one of {', '.join(OWN_KEYS)}", type_)
@@ -214,6 +224,10 @@ class _Check:
 
 
 def _own_labels(options: Mapping[str, Any], label_map: Mapping[str, str]) -> list[str]:
-    """Return the labels of a gazetteer, of patterns or of prompts, as the label map renames them."""
+    """Return the labels that are keys of `words`, `patterns` or `prompts` of a source, mapped to labels of the corpus.
+
+    options (Mapping[str, Any]): The settings that only this type of source has.
+    label_map (Mapping[str, str]): The setting `labels` of the source.
+    """
     tables = [options[key] for key in TABLES if key in options]
     return [label_map.get(label, label) for table in tables for label in table]

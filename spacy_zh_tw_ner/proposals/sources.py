@@ -1,4 +1,4 @@
-"""Sources of proposals: word lists, patterns, rules, recognizers, GLiNER, and the answers of a language model."""
+"""Sources of proposals: word lists, regular expressions, rules, pipelines, GLiNER, and answers of a language model."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,15 +19,23 @@ TIE_BREAK = 1e-3  # prefers the label that is first in the settings
 
 
 class ProposalSource(Protocol):
-    """A source of proposals."""
+    """Interface of a source: a function from texts to proposed entities."""
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Propose entities with the labels of the source, for each text; they may overlap."""
+        """Find the entities that this source proposes for each text.
+
+        texts (Sequence[str]): The texts.
+        RETURNS (list[list[Found]]): For each text, entities with character offsets and labels of the source. They may
+            overlap, and may be in any order.
+        """
         ...
 
 
 class GazetteerSource:
-    """Words by label. Of words that overlap, those that leave the fewest other words are proposed.
+    """Source that proposes the words of a list. No two of its proposals overlap.
+
+    Where words of the list overlap, some of them must be left out. The text is divided so that it has as few words as
+    possible, where each character that is in no proposed word counts as one word.
 
     words (Mapping[str, Sequence[str]]): Label → words.
     """
@@ -37,7 +45,7 @@ class GazetteerSource:
         self._labels = list(words)
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Find the words of each text; see `ProposalSource`."""
+        """Return the words of the list that occur in each text, without scores."""
         return [list(self._find(text)) for text in texts]
 
     def _find(self, text: str) -> Iterator[Found]:
@@ -52,11 +60,13 @@ class GazetteerSource:
 
 
 class PatternSource:
-    """Regular expressions by label. The group `entity` of a match, or the whole match, is proposed.
+    """Source that proposes the matches of regular expressions.
+
+    If a pattern has a group with the name `entity`, the text of this group is proposed; otherwise the whole match.
 
     patterns (Mapping[str, Sequence[str]]): Label → patterns, in the syntax of the package `regex`.
     name (str): Name of the source, for messages.
-    RAISES (UsageError): For a pattern that is too long or wrong.
+    RAISES (UsageError): If a pattern is longer than `MAX_PATTERN` characters or is not a regular expression.
     """
 
     def __init__(self, patterns: Mapping[str, Sequence[str]], name: str = "patterns") -> None:
@@ -75,9 +85,9 @@ class PatternSource:
                     raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=error)) from error
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Find the matches in each text; see `ProposalSource`.
+        """Return the matches in each text, without scores.
 
-        RAISES (CorpusError): If a pattern takes more than `PATTERN_SECONDS` for a text.
+        RAISES (CorpusError): If a pattern takes more than `PATTERN_SECONDS` for one text.
         """
         return [
             [found for label, pattern in self._patterns for found in self._find(label, pattern, text)] for text in texts
@@ -102,17 +112,17 @@ class PatternSource:
 
 
 class TaiwanSource:
-    """The rules of this package for identifiers, phones, addresses and dates."""
+    """Source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan."""
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Scan each text; see `ProposalSource`."""
+        """Return the entities that `taiwan.scanner.scan` finds in each text, with their scores."""
         from ..taiwan.scanner import scan
 
         return [[Found(f.start, f.end, f.label, f.score) for f in scan(text, min_score=0.0)] for text in texts]
 
 
 class PipelineSource:
-    """A spaCy pipeline, whose `doc.ents` are proposed.
+    """Source that proposes the `doc.ents` of a spaCy pipeline.
 
     nlp (Language): The pipeline.
     """
@@ -121,7 +131,7 @@ class PipelineSource:
         self._nlp = nlp
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Run the pipeline over the texts; see `ProposalSource`."""
+        """Return the `doc.ents` of each text, with their scores if the pipeline computes any."""
         from ..components.span_annotations import get_score
 
         return [
@@ -131,10 +141,11 @@ class PipelineSource:
 
 
 class GlinerSource:
-    """A GLiNER model, whose labels are words that are given at run time.
+    """Source that proposes the predictions of a GLiNER model, whose labels are described by words at run time.
 
-    GLiNER's splitter takes a sequence of Chinese characters as one word, in which it finds nothing. So the model reads
-    the text with a space between characters, and its offsets are mapped back.
+    GLiNER predicts spans of words, and treats a sequence of Chinese characters as one word. So the texts are divided
+    into words here: a sequence of Latin letters and digits is a word, and so is every other character except white
+    space. The model gets the words with spaces between them, and the offsets of its predictions are converted back.
 
     model (Any): A `gliner.GLiNER`, or an object with its method `inference`.
     prompts (Mapping[str, str]): Label of the source → words that describe it to the model.
@@ -147,7 +158,10 @@ class GlinerSource:
         self._labels = {prompt: label for label, prompt in prompts.items()}
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Run the model over the texts; see `ProposalSource`."""
+        """Return the predictions of the model for each text, with their scores.
+
+        RAISES (PipelineError): If the installed version of gliner has another interface.
+        """
         words = [[match.span() for match in GLINER_WORD.finditer(text)] for text in texts]
         spaced = [" ".join(text[start:end] for start, end in spans) for text, spans in zip(texts, words, strict=True)]
         try:
@@ -159,7 +173,13 @@ class GlinerSource:
             raise PipelineError(Errors.ZT789.format(**values)) from error
 
     def _mapped(self, answers: Iterable[Mapping[str, Any]], words: Sequence[tuple[int, int]]) -> Iterator[Found]:
-        """Convert answers about a text with spaces to offsets in the text. Those that end inside a word are dropped."""
+        """Convert the predictions for a text with spaces to entities of the text without them.
+
+        Predictions that begin or end inside a word are dropped.
+
+        answers (Iterable[Mapping[str, Any]]): Predictions of GLiNER, with character offsets in the text with spaces.
+        words (Sequence[tuple[int, int]]): Start and end of each word in the text without the added spaces.
+        """
         lengths = [end - start for start, end in words]
         firsts = {place: i for i, place in enumerate(accumulate((n + 1 for n in lengths), initial=0))}
         for answer in answers:
@@ -170,14 +190,14 @@ class GlinerSource:
 
 
 class AnswersSource:
-    """Entities that a language model has written to a file; see `answers`.
+    """Source that proposes the entities that a language model has written to a file.
 
-    answers (Mapping[str, list[Entity]]): Text → entities.
+    answers (Mapping[str, list[Entity]]): Text → entities, the result of `read_answers`.
     """
 
     def __init__(self, answers: Mapping[str, list[Entity]]) -> None:
         self._answers = answers
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Look up the texts; see `ProposalSource`."""
+        """Return the entities of each text in the file, without scores; none for a text that the file lacks."""
         return [[Found(*entity, None) for entity in self._answers.get(text, ())] for text in texts]

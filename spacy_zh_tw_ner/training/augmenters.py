@@ -62,9 +62,11 @@ class EntitySwap:
     def _swap(self, nlp: Language, gold: Doc, chosen: set[int]) -> Doc | None:
         """Return a document in which the chosen entities are replaced by random entities of the same label.
 
-        chosen (set[int]): Start tokens of the entities to replace.
-        RETURNS (Optional[Doc]): The new document, whose other tokens keep their annotation: O, none, or alternatives.
-            None if the tokenizer, in the new text, puts an end of a span inside a token.
+        All other tokens keep their annotation: O, alternatives, or no annotation.
+
+        gold (Doc): The document, which is not changed.
+        chosen (set[int]): Index of the first token of each entity to replace.
+        RETURNS (Optional[Doc]): The new document. None if a span would begin or end inside a token of the new text.
         """
         parts: list[str] = []
         moves: list[tuple[int, int]] = []  # end of an entity in the old text, and its distance in the new text
@@ -93,12 +95,14 @@ class EntitySwap:
 
 
 def _moved(doc: Doc, spans: Iterable[Span], moves: Sequence[tuple[int, int]]) -> list[Span | None]:
-    """Find spans of a document in another, whose text differs in its entities.
+    """Copy spans from the old document to the new one, in which entities were replaced by longer or shorter ones.
 
-    doc (Doc): The other document.
-    spans (Iterable[Span]): Spans that overlap no entity.
-    moves (Sequence[tuple[int, int]]): End of each entity in the text of the spans, and how far it is moved.
-    RETURNS (list[Optional[Span]]): The spans in the other document; None if an end is inside a token.
+    doc (Doc): The new document.
+    spans (Iterable[Span]): Spans of the old document that overlap no entity.
+    moves (Sequence[tuple[int, int]]): For each entity, its end in the old text, and the number of characters by which
+        this end is moved in the new text.
+    RETURNS (list[Optional[Span]]): The spans in the new document. None for a span that would begin or end inside a
+        token.
     """
     found: list[Span | None] = []
     for span in spans:
@@ -109,7 +113,7 @@ def _moved(doc: Doc, spans: Iterable[Span], moves: Sequence[tuple[int, int]]) ->
 
 
 def _without_annotation(doc: Doc) -> Iterator[Span]:
-    """Yield the longest spans of tokens without annotation."""
+    """Yield each sequence of tokens without annotation as one span."""
     for is_silent, tokens in groupby(doc, key=lambda token: token.ent_iob == IOB_MISSING):
         places = [token.i for token in tokens]
         if is_silent:

@@ -34,7 +34,7 @@ MOMENTS = ("mom1", "mom2", "averages")
 
 @dataclass
 class Position:
-    """Progress of a training run: numbers of updates and tokens, duration, losses, and scores of the evaluations."""
+    """Progress of a training run: number of updates and of tokens, duration, losses, and scores of the evaluations."""
 
     step: int = 0  # number of updates
     words: int = 0  # number of tokens processed
@@ -150,7 +150,7 @@ def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
 
 
 def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, step: int | None = None) -> int:
-    """Restore the state of the optimizer, and advance its schedules to the same step.
+    """Restore the state of the optimizer, and advance its learning rate schedules to the step of the data.
 
     nlp (Language): The pipeline, with the weights of the checkpoint.
     optimizer (Optimizer): A new optimizer from the same config.

@@ -99,8 +99,9 @@ class DistillCorpus:
 def weight_problem(weight: float, gold_share: float | None, *, names: tuple[str, str]) -> str | None:
     """Return the error message for the weight of the teacher, or for the share of annotated examples, if out of range.
 
-    weight (float), gold_share (Optional[float]): The settings of `DistillCorpus` with these names.
-    names (tuple[str, str]): Names of the two settings for the message.
+    weight (float): Weight of the loss of a text that the teacher has predicted; more than 0, up to 1000.
+    gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1; or None.
+    names (tuple[str, str]): Names of the two settings, for the message.
     RETURNS (Optional[str]): The message about the first setting that is out of range, or None.
     """
     if not 0.0 < weight <= 1e3:

@@ -190,7 +190,11 @@ class ProgressLogger:
 
 
 def _scored(scores: dict[str, Any]) -> str:
-    """Return the prefix of the scores to log: "ents", or without them that of the first spans, such as "spans_sc"."""
+    """Return the common prefix of the names of the scores to log, such as "ents" in "ents_f".
+
+    It is "ents" if the entities are scored, and otherwise that of the first scored key of `doc.spans`, such as
+    "spans_sc".
+    """
     spans = (name.removesuffix("_f") for name in scores if name.startswith("spans_") and name.endswith("_f"))
     return "ents" if "ents_f" in scores else next(spans, "ents")
 

@@ -96,7 +96,8 @@ def initialize(config: Config, gpu_id: int = -1) -> Language:
     """Initialize the pipeline of a config for training.
 
     config (Config): The interpolated config.
-    gpu_id (int): GPU id, or −1 for the CPU. The GPU has been selected, see `devices.require_gpu`.
+    gpu_id (int): GPU id, or −1 for the CPU. Before, the caller must select the GPU by `devices.require_gpu`.
+    RETURNS (Language): The initialized pipeline.
     """
     # -1 if only encoders use the GPU: spaCy sets the memory allocator of thinc's arrays, which stay on the CPU.
     return init_nlp(config, use_gpu=-1 if runs_encoders_alone() else gpu_id)
@@ -263,7 +264,10 @@ def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, f
 
 
 def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
-    """Evaluate the pipeline on the dev data, with averaged weights if the optimizer has them."""
+    """Evaluate the pipeline on the dev data, with averaged weights if the optimizer has them.
+
+    RETURNS (tuple[float, dict[str, Any]]): The weighted score by which the best pipeline is chosen, and all scores.
+    """
     return_freed_memory()  # freed by training; evaluation allocates blocks of other sizes
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()

@@ -25,9 +25,10 @@ class PeakMemory(NamedTuple):
 
 
 def peak_memory() -> PeakMemory | None:
-    """Return the peak memory since the start: what torch allocated on the GPU, or else the resident memory.
+    """Return the peak memory since the start of the process.
 
-    RETURNS (Optional[PeakMemory]): None on Windows without a GPU.
+    RETURNS (Optional[PeakMemory]): With a GPU, the memory that torch has allocated on it; without a GPU, the resident
+        main memory. None on Windows without a GPU.
     """
     if torch.cuda.is_available() and (allocated := torch.cuda.max_memory_allocated()):
         return PeakMemory(allocated / MIB, "GPU")
@@ -52,8 +53,9 @@ def peak_resident_memory() -> int | None:
 class Rates:
     """Learning rates of each step, computed from the config, because spaCy does not pass the optimizer to loggers.
 
-    A second optimizer without weights is built from the config, and its schedules are stepped. The rates are those
-    before multiplication by `layer_decay` and `lora_rate`. Updates that fp16 training skips are counted as steps.
+    A second optimizer is built from the config. It updates no weights; only its learning rate schedules are advanced.
+    The rates are not multiplied by `layer_decay` and `lora_rate`. Updates that fp16 training skips are counted as
+    steps.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -79,7 +81,7 @@ class Rates:
 
 
 class Pace:
-    """Measure the speed, and estimate the remaining time of a training run.
+    """Measures the speed of a training run, and estimates its remaining time.
 
     max_steps (int): The setting `max_steps` of [training]; 0 for no limit.
     max_epochs (int): The setting `max_epochs` of [training]; 0 or −1 for no limit.

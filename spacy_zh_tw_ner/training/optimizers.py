@@ -15,7 +15,9 @@ RateT: TypeAlias = float | list[float] | Generator
 
 
 class GroupedOptimizer(Optimizer):
-    """thinc's Adam for the head. It also holds the settings of the torch optimizer of the Transformer.
+    """thinc's Adam for the head, which also holds the settings of the torch optimizer of the Transformer.
+
+    The head is everything except the Transformer, such as the layers and the transitions of a recognizer.
 
     head_rate (RateT): Learning rate of the head, or a schedule.
     encoder_rate (RateT): Learning rate of the Transformer, or a schedule.

@@ -150,7 +150,7 @@ class Pitfalls:
 
 
 def _too_few_steps(last: ProgressReport) -> Iterator[str]:
-    """Yield a hint if the run had less than half of the usual number of steps."""
+    """Yield a hint if the run ended before half of the steps that configs of this package have (`USUAL_STEPS`)."""
     usual = next((steps for part, steps in USUAL_STEPS.items() if part in last.rates), 0)
     if last.step < usual // 2:
         yield f"training.max_steps of {last.step} is too small: configs of this package have {usual:,}"
@@ -162,6 +162,6 @@ def _numbered(hints: Iterator[str]) -> str:
 
 
 def _rises(reports: Sequence[ProgressReport]) -> bool:
-    """Return whether a learning rate rose between the last two reports, as in a warm-up."""
+    """Return whether at least one learning rate rose between the last two reports, as it does in a warm-up."""
     before, now = reports[-2].rates, reports[-1].rates
     return any(rate > before.get(part, rate) for part, rate in now.items())

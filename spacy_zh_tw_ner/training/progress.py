@@ -64,11 +64,11 @@ def _plain(value: Any) -> Any:
 
 
 def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[ProgressReport]:
-    """Append a report to the reports of earlier steps.
+    """Append a new report, and drop the old reports of the same or a later step.
 
-    Reports of the same or a later step are dropped: a resumed run repeats these steps, and reports them again.
+    A resumed run repeats the steps after its checkpoint and reports them again, so the old reports are obsolete.
 
-    reports (Iterable[ProgressReport]): Earlier reports in order.
+    reports (Iterable[ProgressReport]): The old reports, in order.
     report (ProgressReport): The new report.
     RETURNS (list[ProgressReport]): Reports with ascending steps.
     """

@@ -60,7 +60,9 @@ def is_other_model(path: Path) -> bool:
 
 
 def config_differences(one: Config, two: Config) -> list[str]:
-    """List the settings that differ between the configs of a run and of its continuation, except FREE_SETTINGS.
+    """List the settings that differ between the config of a run and the config with which it is to be resumed.
+
+    Settings in FREE_SETTINGS, such as paths and the logger, may differ and are not listed.
 
     one (Config): The config of the run.
     two (Config): The config of the resumed run.

@@ -1,12 +1,14 @@
 """Compute the posterior of a teacher for unlabelled texts, and store it on disk in chunks.
 
+A pass is the computation for all texts. It writes these files to its folder:
+
     folder/manifest.json       labels, temperature, hashes of teacher and texts; at the end the number of chunks
     folder/00000.safetensors   texts, marginals in float16, expected counts of legal transitions in float32
     folder/00001.safetensors   …
 
 Each file is written atomically, and the division into chunks depends on the texts only. So a killed pass continues with
-the first missing chunk. A chunk takes 2 bytes per character and tag. float16 rounds a probability by at most 2.5e-4,
-less than training can reproduce.
+the first missing chunk. A chunk takes 2 bytes per character and tag. float16 rounds a probability by at most 2.5e-4; a
+student does not learn its teacher's probabilities that exactly.
 """
 
 import json
@@ -220,7 +222,8 @@ def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
     For a new pass, a manifest is written. With `force`, the files of another pass in the folder are removed first.
 
     wanted (Manifest): Description of the pass that is about to run.
-    RAISES (OutputError): If the folder holds another pass and `force` is not set, or files of other origin.
+    RAISES (OutputError): If the folder holds another pass and `force` is not set, or files that this package did not
+        write.
     """
     names = sorted(entry.name for entry in folder.iterdir() if not IGNORABLE.fullmatch(entry.name))
     foreign = [name for name in names if name != MANIFEST and not CHUNK_NAME.fullmatch(name)]

@@ -57,7 +57,7 @@ def scalars_of(info: InfoT) -> Iterator[tuple[str, float]]:
     """Yield the names and values of the scores and losses of an evaluation.
 
     info (dict): The information that the training loop passes to loggers.
-    YIELDS (tuple[str, float]): Such as ("ents_f", 0.71), ("ents_f/GPE", 0.8) and ("loss/ner", 12.5).
+    YIELDS (tuple[str, float]): Name and value, such as ("ents_f", 0.71), ("ents_f/GPE", 0.8) and ("loss/ner", 12.5).
     """
     yield "score", float(info["score"])
     for name, value in info["other_scores"].items():

@@ -1,4 +1,4 @@
-"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, one at a time, and cut long texts."""
+"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, and cut long texts into parts."""
 
 import errno
 import os
@@ -29,8 +29,9 @@ class UnlabelledTexts:
     path (Path): A file with one of the SUFFIXES, or a folder of such files, which are read in the order of their names.
     text_field (str): Field of the text in .jsonl files.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
-    annotated (dict[Path, int]): File → number of its texts that have annotation, which is not used. It is counted while
-        the texts are read.
+
+    The attribute `annotated`, a dict[Path, int], has the number of annotated texts of each file. It is counted while
+    the texts are read. Their annotation is not used.
     """
 
     path: Path

@@ -218,7 +218,7 @@ def _sentence(
 
 
 def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:
-    """Return one record as lines of one token and tag. Every character except white space is a token.
+    """Convert a record to lines that each have a token and its tag. Every character except white space is a token.
 
     record (Record): A record whose text has no line feed, and is not only white space.
     scheme (str): "bio" or "bioes".

@@ -45,7 +45,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """The first lines, JSON objects or Parquet rows of a file, from which its format is detected."""
+    """The beginning of a file, from which its format is detected: lines, JSON objects or Parquet rows."""
 
     path: Path
     lines: list[str]  # the first lines; empty for a JSON array or Parquet
@@ -136,7 +136,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
 
 
 def _reasons(head: _Head) -> dict[str, str]:
-    """Return, for each format, the reason why a file does not have it, or "" if it may. Preferred formats are first."""
+    """Return format → the reason why a file is not in this format, or "" if it may be. Preferred formats are first."""
     return {
         "spacy": "not zlib data",
         "brat": "no .ann file of the same name",
@@ -162,7 +162,7 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
 
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
-    """Return the reason why a file does not have a certain JSON format, or "" if it may.
+    """Return the reason why a file is not in a certain JSON format, or "" if it may be in this format.
 
     why_not (Callable): Called with each annotated object (if there is none, each object); returns its reason or "".
     """

@@ -54,8 +54,9 @@ def read_docbin(path: Path) -> DocBin:
 
 
 def require_key(key: str) -> None:
-    """Check a key of `doc.spans` in which annotations are read or written; empty for `doc.ents`.
+    """Check that a corpus may have its annotations under a key of `doc.spans`.
 
+    key (str): The key. An empty string, for `doc.ents`, is always valid.
     RAISES (CorpusError): If components of this package use the key for other spans.
     """
     if key in RESERVED_KEYS:

@@ -83,9 +83,9 @@ class SpacyWriter:
         self.n_records += 1
 
     def _span_groups(self, record: Record, places: list[tuple[int, int]]) -> bytes:
-        """Return `doc.spans` as spaCy serializes it; empty without a key.
+        """Return `doc.spans` of a record as bytes, in spaCy's serialization; empty bytes if `spans_key` is empty.
 
-        places (list[tuple[int, int]]): First and end token of each entity.
+        places (list[tuple[int, int]]): For each entity, the first token and the end token (exclusive).
         """
         if not self.spans_key:
             return b""
@@ -98,7 +98,10 @@ class SpacyWriter:
         return groups
 
     def add_doc(self, doc: Doc) -> None:
-        """Add a document with its entities, unannotated tokens, span groups and user data. Slower than `add`."""
+        """Write a document with all its annotation: entities, unannotated tokens, span groups and user data.
+
+        For records that have only entities, `add` is faster.
+        """
         if self.n_characters >= self.shard:
             self._flush()
         self._bin.add(doc)
@@ -147,7 +150,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 class _Keys(dict[str, int]):
-    """Dictionary of string → hash. Strings are added to the `StringStore` of the vocabulary at their first use.
+    """Dictionary of string → spaCy's hash. A string is added to the `StringStore` of the vocabulary at its first use.
 
     A subclass of dict is twice as fast here as `functools.cache`.
     """

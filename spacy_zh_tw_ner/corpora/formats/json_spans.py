@@ -108,9 +108,10 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Yield the records of a file of JSON objects with a text and spans. The offsets are those of the file.
+    """Yield the records of a file of JSON objects with a text and spans. Their offsets are not converted.
 
-    path (Path), reading (Reading): The file, and settings and callbacks.
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     name (str): The format: "CLUENER", "doccano" or "spaCy".
     """
     left_out: Counter[str] = Counter()
@@ -161,8 +162,9 @@ def read_raw(
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     reading (Reading): `reject` receives the rejected objects.
-    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields the records of the
-        object. It yields nothing for an object to leave out, and raises an error for one that it cannot parse.
+    parse (Callable[[dict, str], Iterator[RawRecord]]): Parser of the format: takes an object and its origin (file and
+        line), and yields the records of the object. It yields no record if the object is to be left out. If it raises
+        an error such as ValueError, LookupError or TypeError, the object is rejected.
     name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
     objects (Optional[Iterable[tuple[str, dict]]]): Origins and objects to parse instead of those of the file.

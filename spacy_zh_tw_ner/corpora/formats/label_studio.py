@@ -65,12 +65,19 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
 
 def read_label_studio_annotators(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield a record for every annotation of every task, with its annotator and task; see `ReaderT`."""
+    """Yield one record for each annotation of each task, with the name of its annotator and the id of its task.
+
+    path (Path): The file, an export of the format JSON or JSON-MIN.
+    reading (Reading): Settings and callbacks.
+    """
     return _resolve(path, reading, every=True)
 
 
 def _resolve(path: Path, reading: Reading, *, every: bool) -> Iterator[Record]:
-    """Yield the records of a file, with offsets in code points: all annotations of each task if `every`, else one."""
+    """Yield the records of a file, with offsets converted to code points.
+
+    every (bool): True for one record per annotation, False for one record per annotated task.
+    """
     fields: Counter[str] = Counter()  # shared by the two passes over the file
 
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
@@ -80,7 +87,11 @@ def _resolve(path: Path, reading: Reading, *, every: bool) -> Iterator[Record]:
 
 
 def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> Iterator[RawRecord]:
-    """Yield the annotations of a file: one of each task, or every one."""
+    """Yield the annotations of a file, with the offsets of the file.
+
+    fields (Counter[str]): Field → number of tasks so far in which it held the text. The tasks of the file are added.
+    every (bool): True for every annotation; False for one of each task: the ground truth, or else the first.
+    """
     n_bare = n_others = 0
     last: Any = None
 
@@ -117,7 +128,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> It
 def parse_task(
     data: dict[str, Any], annotations: list[dict[str, Any]], origin: str, reading: Reading, fields: Counter[str]
 ) -> Iterator[RawRecord]:
-    """Yield the regions of annotations of a task.
+    """Yield one record for each given annotation of a task.
 
     data (dict): The task.
     annotations (list[dict]): Annotations of the task, each with a list in `result`.
@@ -153,7 +164,10 @@ def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _annotator(annotation: dict[str, Any]) -> str:
-    """Return the e-mail address, name or number of the annotator: the export has an object, or only the number."""
+    """Return the name of the annotator: the e-mail address, user name or number in `completed_by`.
+
+    Some exports have an object with these values, and others only the number.
+    """
     person = annotation.get("completed_by")
     if isinstance(person, dict):
         return next(filter(None, (text_or_nothing(person.get(key)) for key in ("email", "username", "id"))), "")
@@ -246,7 +260,7 @@ def write_label_studio(record: Record, scores: list[float], *, number: int, mode
 
 
 def least_score(scores: Iterable[float | None]) -> dict[str, float]:
-    """Return the field `score` of a prediction: the lowest score of its entities; empty if none has a score."""
+    """Return {"score": the lowest score of the entities} for a prediction; an empty dictionary if none has a score."""
     known = [score for score in scores if score is not None]
     return {"score": round(min(known), 4)} if known else {}
 

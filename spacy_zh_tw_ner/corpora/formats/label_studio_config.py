@@ -1,4 +1,4 @@
-"""Read and write labelling configurations of Label Studio, the XML that defines labels and texts of a project."""
+"""Read and write labelling configurations of Label Studio: the XML that defines the labels and texts of a project."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -25,13 +25,13 @@ COLOURS = ("#4e79a7", "#d37295", "#59a14f", "#e15759", "#b07aa1", "#9c755f", "#f
 
 
 class SpanControl(NamedTuple):
-    """A `<Labels>` tag for a `<Text>` tag: which field is annotated with which labels.
+    """A pair of a `<Labels>` and a `<Text>` tag in a labelling configuration: the text of a field gets these labels.
 
-    name: Name of the `<Labels>` tag, `from_name` of its results.
-    text: Name of the `<Text>` tag, `to_name` of its results.
-    field: Field of the tasks that holds the text.
-    labels: Label of a pipeline → label of the project, for the labels that the project has.
-    folded: The same without regard to case: `str.casefold` of the label of a pipeline → label of the project.
+    name: Name of the `<Labels>` tag. The results of the project have it as `from_name`.
+    text: Name of the `<Text>` tag. The results of the project have it as `to_name`.
+    field: Name of the field of a task that holds the text.
+    labels: Label of a pipeline → label of the project. Labels that the project does not have are not keys.
+    folded: The same mapping, with `str.casefold` applied to its keys.
     """
 
     name: str
@@ -41,16 +41,16 @@ class SpanControl(NamedTuple):
     folded: Mapping[str, str]
 
     def label(self, predicted: str) -> str | None:
-        """Return the label of the project for a label of a pipeline; None if there is none.
+        """Return the label of the project for a label of a pipeline; None if the project has none for it.
 
-        An equal label is preferred to one that differs in case.
+        If no label is equal, upper and lower case are ignored.
         """
         return self.labels.get(predicted) or self.folded.get(predicted.casefold())
 
 
 @dataclass
 class _Tags:
-    """Tags of a configuration, collected by the XML parser."""
+    """Collects the `<Text>`, `<Labels>` and `<Label>` tags of a labelling configuration from XML events."""
 
     texts: dict[str, str] = field(default_factory=dict)  # name → attribute `value`
     remote: set[str] = field(default_factory=set)  # names of texts that are loaded from URLs
@@ -59,7 +59,7 @@ class _Tags:
     n: int = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Handle a start tag."""
+        """Store a start tag; raise a CorpusError if the configuration has too many tags or is nested too deeply."""
         tag = tag.lower()
         self.open.append(tag)
         self.n += 1
@@ -75,7 +75,7 @@ class _Tags:
             self._add_label(attributes, self.controls[-1][2])
 
     def end(self, _: str) -> None:
-        """Handle an end tag."""
+        """Remove the innermost tag from the stack of open tags."""
         self.open.pop()
 
     @staticmethod
@@ -88,15 +88,16 @@ class _Tags:
 
 
 def read_label_config(xml: str) -> tuple[SpanControl, ...]:
-    """Find the texts and labels of a labelling configuration.
+    """Find all pairs of a `<Labels>` and a `<Text>` tag in a labelling configuration.
 
-    A label gets the entities that a pipeline predicts with its `value` or `alias`, or with one of its
-    `predicted_values`, a list separated by commas.
+    A `<Label>` tag stands for several labels of a pipeline: its `value`, its `alias`, and each of its
+    `predicted_values`, which are separated by commas.
 
-    xml (str): The configuration. It may come from anyone: a document type, which can define entities that grow without
-        limit, is refused.
-    RETURNS (tuple[SpanControl, ...]): At least one.
-    RAISES (CorpusError): If it is not XML or too large, or has no `<Labels>` for a `<Text>` with a field of the task.
+    xml (str): The configuration. Because it may be malicious, a document type declaration is refused: it can define
+        entities that expand without limit.
+    RETURNS (tuple[SpanControl, ...]): The pairs, at least one.
+    RAISES (CorpusError): If the configuration is not XML or is too large, or if it has no `<Labels>` tag for a `<Text>`
+        tag that shows a field of the task.
     """
     data = xml.encode("utf-8", "surrogatepass")
     if len(data) > LARGEST:
@@ -132,7 +133,8 @@ def read_label_config(xml: str) -> tuple[SpanControl, ...]:
 def write_label_config(labels: Iterable[str]) -> str:
     """Return a labelling configuration for texts in the field `text`, as in the files of `write_label_studio`.
 
-    labels (Iterable[str]): The labels, in the order of their hotkeys. `in_xml` is true for each.
+    labels (Iterable[str]): The labels, in the order of their hotkeys. `in_xml` must be True for each of them.
+    RETURNS (str): The configuration as XML.
     """
     rows = [
         f"    <Label value={quoteattr(label)} background={quoteattr(COLOURS[i % len(COLOURS)])}/>"
@@ -144,7 +146,7 @@ def write_label_config(labels: Iterable[str]) -> str:
 
 
 def in_xml(label: str) -> bool:
-    """Return whether a label can be part of a labelling configuration."""
+    """Return whether a label can be written in a labelling configuration: whether XML 1.0 allows its characters."""
     return NOT_XML.search(label) is None
 
 

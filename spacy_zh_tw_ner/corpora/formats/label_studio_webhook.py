@@ -1,8 +1,9 @@
 """Read the annotations that `serve --annotations` has collected from Label Studio's webhooks.
 
-Each line is the event of one annotation: the task with this annotation, in the layout of the export, and the `action`.
-Label Studio may send an event twice, and events may arrive in another order. So only the newest state of each
-annotation counts, by its `updated_at`. A deleted annotation stays deleted, because its id is never used again.
+The file has one JSON object per line. Each is the event of one annotation: its `action`, such as "ANNOTATION_UPDATED",
+and the task with this annotation, in the layout of the export. Label Studio may send an event twice, and events may
+arrive in any order. So of the events of an annotation, only the one with the latest `updated_at` is read. Once an
+annotation is deleted, all its events are left out, because Label Studio never uses its id again.
 """
 
 import json
@@ -41,16 +42,16 @@ FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class EventError(ValueError):
-    """Raised for the body of a webhook without a complete annotation; the message is the reason."""
+    """Raised if the body of a webhook lacks a part of an annotation or its task; the message names this part."""
 
 
 def event_lines(event: dict[str, Any]) -> list[str]:
-    """Return the lines to store for the body of a webhook: one for each annotation.
+    """Convert the body of a webhook to the lines to store: one per saved annotation, or one for all deletions.
 
-    The lines are ASCII: a line that is cut, because the process was killed while it wrote, is still UTF-8.
+    The lines are ASCII. So the file is valid UTF-8 even if the process is killed in the middle of a line.
 
-    event (dict): The body, as Label Studio sends it.
-    RETURNS (list[str]): JSON lines without line ends; empty if the event changes no annotation.
+    event (dict): The parsed body, as Label Studio sends it.
+    RETURNS (list[str]): JSON objects without line ends; empty if the event does not save or delete annotations.
     RAISES (EventError): If an annotation has no id, task or result.
     """
     action = event.get("action")
@@ -76,15 +77,18 @@ def event_lines(event: dict[str, Any]) -> list[str]:
 
 
 def is_event(data: dict[str, Any]) -> bool:
-    """Return whether an object is a line of `event_lines`."""
+    """Return whether an object has the `action` of a line that `event_lines` returns."""
     action = data.get("action")
     return isinstance(action, str) and (action in SAVED or action in DELETED)
 
 
 def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of annotated tasks in a file of events; see `ReaderT`.
+    """Yield one record for each annotated task in a file of events.
 
     Of a task with several annotations, the one marked as ground truth is read, or else the first.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     newest = _Newest()
     for number, _, data in _events(path):
@@ -108,7 +112,7 @@ def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator
 
 
 class _State(NamedTuple):
-    """Newest state of an annotation. States are ordered by time, and equal times by line."""
+    """State of an annotation after one event. States compare by time and, if the times are equal, by line number."""
 
     time: datetime
     number: int  # of its line
@@ -118,7 +122,10 @@ class _State(NamedTuple):
 
 
 class _Newest:
-    """Newest state of each annotation, and the ids of what was deleted."""
+    """Collects the newest state of each annotation, and the ids of deleted annotations and tasks.
+
+    `left_out` counts the states that are not read, by reason.
+    """
 
     def __init__(self) -> None:
         self._states: dict[int, _State] = {}
@@ -126,7 +133,11 @@ class _Newest:
         self.left_out: Counter[str] = Counter()
 
     def add(self, number: int, data: dict[str, Any]) -> None:
-        """Add the event of a line."""
+        """Add an event: store the state of its annotation if it is the newest, or the ids that it deletes.
+
+        number (int): Number of the line.
+        data (dict): The event.
+        """
         if data["action"] in DELETED:
             field = DELETED[data["action"]]
             self._deleted[field] |= {each.get("id") for each in data[field]}
@@ -139,7 +150,11 @@ class _Newest:
         self._states[annotation["id"]] = state if former is None else max(former, state)
 
     def choose(self) -> set[int]:
-        """Return the numbers of the lines to read: one for each task that is annotated."""
+        """Return the numbers of the lines to read: one for each task that has an annotation.
+
+        Deleted annotations and skipped tasks are left out. Of several annotations of a task, the first one that is
+        marked as ground truth is chosen, or else the one with the smallest id.
+        """
         by_task: dict[object, _State] = {}
         for id_ in sorted(self._states):
             state = self._states[id_]
@@ -156,10 +171,13 @@ class _Newest:
 
 
 def _events(path: Path, reading: Reading = SURVEY) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yield the events of a file with the numbers and origins of their lines.
+    """Read the events of a file.
 
-    A last line without a line end, which is no complete JSON, is left out: the process was killed while it wrote the
-    line, so the event was not confirmed. Other invalid lines are rejected.
+    If the last line has no line end and is not valid JSON, it is left out and the user is notified: the process was
+    killed while it wrote the line, and Label Studio has not got a confirmation of the event. Other invalid lines are
+    rejected.
+
+    YIELDS (tuple[int, str, dict]): Line number, origin (file and line number), and the event.
     """
     lines = (row for row in numbered_lines(path, reading.advance) if row[1].strip())
     for (number, line), following in pairwise(chain(lines, [(0, "")])):
@@ -179,7 +197,7 @@ def _events(path: Path, reading: Reading = SURVEY) -> Iterator[tuple[int, str, d
 
 
 def _why_not(data: Any) -> str:
-    """Return what is wrong with an event, or an empty string."""
+    """Return the reason why a JSON value is not a complete event; an empty string if it is one."""
     if not isinstance(data, dict) or not is_event(data):
         return "it has no `action` of an annotation"
     field = DELETED.get(data["action"], "annotations")
@@ -201,7 +219,7 @@ def _ends_with_line_end(path: Path) -> bool:
 
 
 def _time(value: object) -> datetime:
-    """Parse the time of an annotation; a time that is missing or invalid is earlier than any other."""
+    """Parse a time in ISO 8601 format. If it is missing or invalid, return `FIRST`, the earliest possible time."""
     try:
         time = datetime.fromisoformat(str(value).replace("Z", "+00:00"))  # Python 3.10 does not parse Z
     except ValueError:
@@ -210,7 +228,7 @@ def _time(value: object) -> datetime:
 
 
 def _as_list(value: object) -> list[dict[str, Any]]:
-    """Return one object, or a list of objects, as a list."""
+    """Return the objects in a value that may be one object or a list. All other values are left out."""
     values = value if isinstance(value, list) else [value]
     return [each for each in values if isinstance(each, dict)]
 
