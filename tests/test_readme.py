@@ -19,6 +19,7 @@ from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.evaluation.label_maps import read_label_map
 from spacy_zh_tw_ner.masking import read_policy
 from spacy_zh_tw_ner.proposals import read_settings
+from tests.components.nested_data import build_spans, fit_spans
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-TW.md")
@@ -112,8 +113,16 @@ def test_python_blocks_run(
         pytest.importorskip("presidio_analyzer")
     monkeypatch.chdir(tmp_path)  # for what a block writes
     fix_random_seed(0)
+    if "training/nested" in code:
+        nested = build_spans()
+        fit_spans(nested)
+        nested.to_disk(tmp_path / "training" / "nested" / "model-best")
     namespace = execute(code, tiny_pipeline, monkeypatch)
-    if "print(" in code:
+    if '"names": True' in code:
+        assert "('海角物流', 'ORG')" in capsys.readouterr().out
+    elif "training/nested" in code:
+        assert "GPE 0." in capsys.readouterr().out
+    elif "print(" in code:
         assert re.search(r"臺北市'?,? '?GPE'?,? 0\.", capsys.readouterr().out)
     if "resume_training" in code:
         doc = spacy.load(tmp_path / "my-pipeline")("端午節大家都回宜蘭過節。")
@@ -156,9 +165,17 @@ def test_config_blocks_can_be_loaded(code: str) -> None:
     assert (nlp.lang, nlp.pipe_names) == ("zh_tw", ["ner"])
 
 
+@pytest.mark.parametrize("code", [block for block in blocks("ini") if "[components." in block.values[0]])
+def test_components_of_partial_configs_can_be_added(code: str) -> None:
+    for name, settings in Config().from_str(code)["components"].items():
+        nlp = spacy.blank("zh_tw")
+        nlp.add_pipe(settings.pop("factory"), name=name, config=settings)
+        assert nlp.pipe_names == [name]
+
+
 def test_other_config_blocks_are_loggers() -> None:
     """tests/training/test_tensorboard.py checks them."""
-    others = [block for block in blocks("ini") if "[nlp]" not in block.values[0]]
+    others = [block for block in blocks("ini") if not {"[nlp]", "[components]"} & set(block.values[0].splitlines())]
     assert {str(block.id).partition("-")[0] for block in others} == {"docs/experiment"}
 
 

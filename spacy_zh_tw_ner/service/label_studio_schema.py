@@ -24,6 +24,8 @@ class ProjectRequest(BaseModel):
 class SetupRequest(ProjectRequest):
     """Body of `/setup`. Label Studio sends it when a project is connected, and before it asks for predictions."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"project": "1", "schema": EXAMPLE}]})
+
     config: StrictStr | None = Field(None, alias="schema", description="The labelling configuration of the project.")
 
 
@@ -52,7 +54,18 @@ class PredictRequest(ProjectRequest):
 class EventRequest(BaseModel):
     """Body of `/webhook`: an event, such as a created annotation, with its annotations and tasks."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "action": "ANNOTATION_CREATED",
+                    "annotation": {"id": 1, "result": [], "updated_at": "2026-11-30T00:00:00Z"},
+                    "task": {"id": 1, "data": {"text": TEXT}},
+                }
+            ]
+        },
+    )
 
     action: StrictStr
     annotation: JsonValue = None

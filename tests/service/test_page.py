@@ -461,14 +461,16 @@ def test_every_operation_can_be_called_from_the_docs_page(visit: Callable[..., A
     assert forms.count() == page.locator("section").count()
     for i in range(forms.count()):
         form = forms.nth(i)
+        path = page.locator("section h2").nth(i).inner_text()
+        expected = "403" if path.endswith(("/webhook", "/reload")) else "200"  # this service has no key
         form.locator("summary").click()
         for example in range(max(1, form.locator("option").count())):
             if form.locator("select").count():
                 form.locator("select").select_option(str(example))
             form.get_by_role("button", name="Send").click()
-            form.locator("pre").get_by_text("200").first.wait_for()
+            form.locator("pre").get_by_text(expected).first.wait_for()
             form.get_by_role("button", name="Send", disabled=False).wait_for()
-            assert form.locator("pre").inner_text().startswith("200\n")
+            assert form.locator("pre").inner_text().startswith(f"{expected}\n")
     assert '"label": "PERSON"' in forms.first.locator("pre").inner_text()
 
 

@@ -100,8 +100,8 @@ function describe(path, method, operation) {
   const bodies = Object.entries(operation.requestBody?.content ?? {});
   for (const [type, { schema }] of bodies) {
     const line = schema["x-line"] ?? schema;
-    parameters.push(...Object.entries(line.properties).map(([name, property]) => field(name, property)));
-    section.append(...schema.examples.map((example) => command(path, type, example)));
+    parameters.push(...Object.entries(line.properties ?? {}).map(([name, property]) => field(name, property)));
+    section.append(...(schema.examples ?? []).map((example) => command(path, type, example)));
   }
   const [type, content] = bodies[0] ?? [null, null];
   section.append(tryIt(path, method.toUpperCase(), type, content?.schema.examples ?? [], "401" in operation.responses));
