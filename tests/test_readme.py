@@ -116,6 +116,7 @@ def test_python_blocks_run(
     if "training/nested" in code:
         nested = build_spans()
         fit_spans(nested)
+        (tmp_path / "training" / "nested").mkdir(parents=True)
         nested.to_disk(tmp_path / "training" / "nested" / "model-best")
     namespace = execute(code, tiny_pipeline, monkeypatch)
     if '"names": True' in code:
