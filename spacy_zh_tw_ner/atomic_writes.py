@@ -109,7 +109,8 @@ def put_in_place(temporary: Path, target: Path) -> None:
     is renamed to the target. After an interruption in between, the next process that locks the target restores the old
     folder.
 
-    temporary (Path): The file or folder. A file may be on another file system than the target.
+    temporary (Path): The file or folder. If a file is on another file system than the target, it is
+        copied to a temporary file next to the target first.
     target (Path): The final path. An existing file or folder is replaced. If it is an empty folder, the files are moved
         into it instead, because it may be a mount point, or the working directory of a shell.
     """

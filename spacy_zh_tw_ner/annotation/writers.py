@@ -166,6 +166,8 @@ def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> N
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
     """Write the rows of all Parquet files in `parts`, one file per chunk, to one Parquet file.
 
+    The columns are those that the settings of the job ask for.
+
     The files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows
     or `GROUP_BYTES` bytes.
     """

@@ -113,7 +113,8 @@ class CRFSpanRecognizer(TrainableCRF):
     """A trainable recognizer of overlapping and nested entities, with one CRF for each group of labels.
 
     It writes `doc.spans[spans_key]`, sorted by start, with the probability of each span in `attrs["scores"]` and
-    `span._.score`. Spans of one group never overlap: a chain has one tag per token.
+    `span._.score`. Each group has a chain of tags of its own, with one tag per token. So spans of one group never
+    overlap, and those of different groups may.
 
     vocab (Vocab): The shared vocabulary.
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
@@ -122,7 +123,8 @@ class CRFSpanRecognizer(TrainableCRF):
     groups (list[list[str]]): Groups of labels whose entities never overlap each other, such as
         [["PERSON", "GPE"], ["TITLE"]]. A label that is in no group is a group of its own. Fewer groups are faster.
     min_score (float): Balances precision and recall. If 0, the spans are those of the most probable tag path of each
-        group. If greater, they are all spans with at least this probability.
+        group. If greater, they are the spans with at least this probability; of overlapping ones of a group, those with
+        the largest sum of probabilities.
     label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over all
         legal paths. This is the weight of the uniform distribution: at least 0 (off) and less than 1.
     scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.

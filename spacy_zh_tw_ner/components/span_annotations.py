@@ -213,7 +213,10 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme | TagChains) -> Evidenc
 
 
 def _bonuses(doc: Doc) -> list[float]:
-    """Return the bonus of each span in `doc.spans["gazetteer"]`: DEFAULT_BONUS if the group has no bonuses."""
+    """Return one number for each gazetteer match of a document, which raises the emissions of its tags.
+
+    The numbers are in `doc.spans["gazetteer"].attrs["bonuses"]`; without that key, all are DEFAULT_BONUS.
+    """
     if EVIDENCE_KEY not in doc.spans:
         return []
     group = doc.spans[EVIDENCE_KEY]

@@ -72,11 +72,10 @@ class Inconsistency(NamedTuple):
 class Names:
     """Index of the names that are annotated in some sentences, to find the same names in other sentences.
 
-    Only names that are annotated in at least half of their occurrences are in the index. A word that is annotated once
-    and not annotated six times is an ordinary word, not a name that annotators missed.
-
     sentences (Sequence[Sentence]): The annotated sentences.
-    mostly_annotated (bool): False to keep the names that are mostly not annotated.
+    mostly_annotated (bool): True to index only the names that are annotated in at least half of their occurrences: a
+        word that is annotated once and not annotated six times is an ordinary word, not a name that annotators missed.
+        False to index every name that is annotated anywhere.
     """
 
     def __init__(self, sentences: Sequence[Sentence], *, mostly_annotated: bool = True) -> None:

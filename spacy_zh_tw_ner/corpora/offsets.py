@@ -166,7 +166,7 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Add the spans of a record to the counts."""
+        """Count, for each convention of offsets, how many spans of a record fit its text."""
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
             if span.surface is not None:

@@ -108,9 +108,11 @@ class Expectations(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Maxima of the scores, which `make_factors` subtracts, and which are added to log Z afterwards.
+    """Largest transition scores. `make_factors` subtracts them so that exp cannot overflow; log Z gets them back.
 
-    step: max A. begin: max π. begin_and_end: max π + max η.
+    step: largest score of a transition between two tags, once per transition.
+    begin: largest start score. It is part of the sums that the recursion itself normalizes.
+    begin_and_end: largest start score plus largest end score, once per sequence.
     """
 
     step: float

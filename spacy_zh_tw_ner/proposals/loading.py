@@ -162,7 +162,9 @@ def _read_word_file(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise UsageError(Errors.ZT786.format(path=path, reason=f"byte {error.start} is not UTF-8")) from error
+        raise UsageError(
+            Errors.ZT786.format(path=path, reason=f"byte {error.start} is not UTF-8 (limit: {MAX_WORD_FILE:,} bytes)")
+        ) from error
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -50,14 +50,14 @@ class ProposalReport:
 
     texts (int): Number of texts that were written.
     already_annotated (int): Number of these texts that had entities before, which were kept.
-    characters (int): Number of characters in all other texts, which the sources have annotated.
-    characters_by_kind (Counter[str]): Number of these characters that are covered by each kind of annotation:
-        "entities", "alternatives" and "outside", the fields of `PartialAnnotation`.
+    characters (int): Number of characters in the texts without earlier entities. Sources annotate only these texts.
+    characters_by_kind (Counter[str]): Number of these characters in accepted entities ("entities"), where several
+        readings are allowed ("alternatives"), and where a source says that there is no entity ("outside").
     annotated (Counter[str]): Label → number of entities that the sources have annotated.
-    conflicts (int): Number of groups in `PartialAnnotation.conflicts`.
+    conflicts (int): Number of places where sources contradict each other.
     sources (dict[str, SourceTally]): Name of a source → its counts.
     examples (list[dict]): The first conflicts, at most `MAX_EXAMPLES`.
-    rejects (int): Number of lines in the file of rejects.
+    rejects (int): Number of proposals that could not be used; they are listed in OUT.rejects.jsonl.
     """
 
     texts: int = 0

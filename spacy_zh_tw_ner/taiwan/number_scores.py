@@ -1,4 +1,7 @@
-"""Scores of numbers by their context words, by the text around them, and by how they are written."""
+"""Score how certain it is that a number is an identifier or phone number.
+
+A score depends on words near the number such as 電話, on the characters next to it, and on its format.
+"""
 
 import re
 from typing import NamedTuple

@@ -146,6 +146,7 @@ class Converter:
 
         text (str), converted (str): A clause, and its conversion by OpenCC.
         borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion.
+        RETURNS (tuple[int, int]): The new boundary, which the caller appends.
         """
         old, new = borders[-1]
         for end in range(old, len(text)):

@@ -153,7 +153,11 @@ def create_cosine_restarts_v1(
 
 
 def _cosine(highest: float, warmup_steps: int, period: float, growth: float, lowest: float) -> Iterator[float]:
-    """Yield rates that rise linearly to `highest`, then fall to `lowest` along a cosine in each period."""
+    """Yield one learning rate per step: a linear warm-up to `highest`, then periods, each from `highest` to `lowest`.
+
+    Within a period, the rate falls along a cosine. The first period has `period` steps, and each further one is
+    `growth` times as long as the one before.
+    """
     for step in range(warmup_steps):
         yield highest * (step + 1) / (warmup_steps + 1)
     for cycle in count():

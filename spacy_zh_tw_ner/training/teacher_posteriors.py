@@ -217,9 +217,10 @@ def _require_equal_tokens(of_teacher: Doc, of_student: Doc) -> None:
 
 
 def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
-    """Prepare the output folder of a pass: check whether it continues a pass in the folder or is a new one.
+    """Prepare the folder for the posteriors of a teacher: keep those of an interrupted pass, or begin a new pass.
 
-    For a new pass, a manifest is written. With `force`, the files of another pass in the folder are removed first.
+    A pass is one prediction of all texts with the same settings. Nothing changes if the folder already has chunks of
+    the wanted pass. For a new pass, a manifest is written. With `force`, the files of another pass are removed first.
 
     wanted (Manifest): Description of the pass that is about to run.
     RAISES (OutputError): If the folder holds another pass and `force` is not set, or files that this package did not

@@ -70,7 +70,7 @@ class BackboneShim(Shim):
 
     @property
     def table(self) -> WordpieceTable:
-        """Table of the wordpieces of each token.
+        """Cache that maps the norm and text of a token to the ids of its wordpieces.
 
         RAISES (PipelineError): If the tokenizer is not loaded yet.
         """

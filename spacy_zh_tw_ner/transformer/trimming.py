@@ -96,7 +96,7 @@ def trim_embeddings(model: Base, kept: IdsT) -> None:
 
 
 def special_ids(config: "PretrainedConfig") -> dict[str, list[int]]:
-    """Return the ids of special wordpieces that a config names, such as `pad_token_id`."""
+    """Return name → ids of the special wordpieces that a config names, such as {"pad_token_id": [0]}."""
     found = {}
     for name, value in config.to_dict().items():
         ids = value if isinstance(value, list) else [value]
