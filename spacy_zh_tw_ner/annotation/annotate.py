@@ -41,13 +41,14 @@ def annotate(
     job (AnnotationJob): Input, pipeline and output.
     engine (str): "local" for processes on this machine, "ray" for Ray Data.
     workers (int): Number of worker processes; 0 for one per core or, with `gpus`, one per GPU.
-    gpus (bool): Give each worker a GPU.
+    gpus (bool): Give each worker a GPU; otherwise, all workers run on the CPU.
     address (str | None): Address of a Ray cluster; None starts Ray on this machine.
     force (bool): Replace an existing output. Also discard the chunks of an interrupted job with other settings.
     progress (bool): Show a progress bar.
     RETURNS (AnnotationTally): Counts of the whole job, including its earlier runs.
     RAISES (OutputError): If the output is finished already, or another process is writing it.
-    RAISES (ZhTwNerError): If the input, a setting or the journal cannot be used, or no record can be read.
+    RAISES (ZhTwNerError): If the input or a setting cannot be used, if no record can be read, or if the list of
+        finished chunks in `job.folder` is damaged or belongs to a job with other settings.
     """
     if engine not in ENGINES:
         remedy = f"Choose from {', '.join(ENGINES)}."

@@ -41,7 +41,11 @@ class Worker:
         self._mask = None if job.masking is None else RecordMasker(job, job.masking)
 
     def __call__(self, chunk: Chunk) -> AnnotationTally:
-        """Annotate a chunk, write its files, and return its counts."""
+        """Annotate a chunk, and return its counts.
+
+        The annotated records, the list of rejected records and, if the job keeps one, the map of masked texts are
+        written to the folder of the job.
+        """
         loaded, tally = self._read(chunk), AnnotationTally()
         # Masked records have only the fields to keep, so the writer must not use the table of the input.
         writer = WRITERS[self.job.writes](self.job, loaded if self._mask is None else LoadedChunk())
@@ -63,7 +67,11 @@ class Worker:
         return tally
 
     def _annotate(self, loaded: LoadedChunk) -> Iterator[AnnotatedRecord]:
-        """Yield the annotated records of a chunk in order. Add records that cannot be processed to `loaded.rejects`."""
+        """Yield the annotated records of a chunk in order.
+
+        loaded (LoadedChunk): The records that were read from the chunk. Those with texts that the recognizer cannot
+            process are not yielded, but added to `loaded.rejects`.
+        """
         records = loaded.readable(self._recognizer.check)
         texts = [record.text for record in records]
         if self.job.writes == "spacy":
@@ -86,7 +94,7 @@ def run_processes(
     job (AnnotationJob): Input, pipeline and output.
     chunks (list[Chunk]): The chunks that are not finished yet.
     workers (int): Number of processes; 0 for one per core or, with `gpus`, one per GPU.
-    gpus (bool): Give each process a GPU.
+    gpus (bool): Give each process a GPU; otherwise, all processes run on the CPU.
     YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks with their counts, in any order.
     RAISES (ZhTwNerError): If a process is killed, or there are fewer GPUs than workers.
     """

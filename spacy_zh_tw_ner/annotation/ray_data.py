@@ -45,7 +45,12 @@ class RayWorker:
         self.work = Worker(job, 0 if gpu else None)  # Ray makes only its own GPU visible to each actor
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Annotate the chunk that a row describes. Return the row with the counts in added columns named `done_…`."""
+        """Annotate one chunk. Ray Data calls this method for each row of the dataset.
+
+        row (dict[str, Any]): The fields of `Chunk` by name.
+        RETURNS (dict[str, Any]): The same fields, and the counts of the chunk: for each field of `AnnotationTally`, its
+            name with the prefix "done_", such as "done_records" → number.
+        """
         chunk = Chunk(**{name: int(value) for name, value in row.items()})
         return {**row, **{f"done_{name}": value for name, value in asdict(self.work(chunk)).items()}}
 
@@ -58,7 +63,7 @@ def run_ray(
     job (AnnotationJob): Input, pipeline and output.
     chunks (list[Chunk]): The chunks that are not finished yet.
     workers (int): Number of actors; 0 for one per core or, with `gpus`, one per GPU of the cluster.
-    gpus (bool): Give each actor a GPU.
+    gpus (bool): Give each actor a GPU; otherwise, all actors run on the CPU.
     address (str | None): Address of a Ray cluster; None starts Ray on this machine.
     YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks with their counts, in any order.
     RAISES (ZhTwNerError): If Ray is not installed or cannot be reached, or a chunk fails.

@@ -64,7 +64,10 @@ def unmask_file(
 
 
 class _Restorer:
-    """Restores masked texts one by one, each from the next record of the map: call it with the texts in file order.
+    """Callable that restores masked texts one by one, each from the next record of the map.
+
+    It is called with each masked text, in the order of the file, and its line number, and returns the original text.
+    The attribute `count` is the number of restored texts.
 
     source (Path): The masked file, for error messages.
     maps (Path): The map.
@@ -85,6 +88,9 @@ class _Restorer:
     def encodable(self, text: str, line: int) -> str:
         """Restore a text, for a format that stores UTF-8 only.
 
+        text (str): The masked text.
+        line (int): Number of its line or row, for error messages.
+        RETURNS (str): The original text.
         RAISES (CorpusError): If the original has a lone surrogate: a file of this format cannot have held it.
         """
         restored = self(text, line)
@@ -157,7 +163,13 @@ def _unmask_rows(source: Path, file: IO[bytes], restore: _Restorer, text_field: 
 
 
 def _batches(source: Path, opened: "ParquetFile", names: list[str]) -> "Iterator[RecordBatch]":
-    """Yield the rows of a Parquet file in batches; raise an UnreadableFileError if it is damaged."""
+    """Yield the rows of a Parquet file in batches.
+
+    source (Path): The file, for error messages.
+    opened (ParquetFile): The same file, opened.
+    names (list[str]): The columns to read.
+    RAISES (UnreadableFileError): If the file is damaged.
+    """
     import pyarrow as pa
 
     try:

@@ -79,7 +79,10 @@ def run_before(nlp: Language, component: CRFPipe, docs: Iterable[Doc]) -> list[D
 
 
 def tokenization_of(nlp: Language) -> dict[str, Any]:
-    """Return the settings of a pipeline that determine its tokens and norms: language and tokenizer."""
+    """Return the settings of a pipeline that determine its tokens and norms.
+
+    RETURNS (dict[str, Any]): "lang" → code of the language; and name → value for the settings of [nlp.tokenizer].
+    """
     return {"lang": nlp.lang, **nlp.config.interpolate()["nlp"]["tokenizer"]}
 
 

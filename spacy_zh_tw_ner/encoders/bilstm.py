@@ -78,7 +78,9 @@ def build_bilstm_v1(
 
 
 def check(model: Model[HiddenT, HiddenT]) -> None:
-    """Check the precision of a BiLSTM layer that was loaded from a file. This is the layer's hook `check`.
+    """Check the precision of a BiLSTM layer that was loaded from a file.
+
+    This is the layer's hook `check`, which a CRF component calls after it has loaded its model.
 
     RAISES (UnreadableFileError): For an unknown precision.
     """
@@ -86,8 +88,11 @@ def check(model: Model[HiddenT, HiddenT]) -> None:
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document in chunks of several windows. This is the layer's hook `encode_chunks`.
+    """Encode a long document in chunks of several windows, so that not all hidden states are in memory at once.
 
+    This is the layer's hook `encode_chunks`, which a CRF component calls for long documents.
+
+    model (Model), doc (Doc): The BiLSTM layer with its embedding, and the document.
     RETURNS (Optional[Iterator]): Hidden states of each chunk, (n, nO), in document order. None if it is unknown on how
         many neighbouring tokens an embedding depends, because the embedding layer has no hook `reach`.
     """

@@ -83,7 +83,11 @@ def plant_errors(
 def _invent(records: Sequence[Record], places: Sequence[tuple[int, Entity]], random: Random) -> PlantedError:
     """Draw an invented entity: a random place, the length of one random entity, and the label of another.
 
-    The caller has to check the result, which may overlap entities or reach beyond the end of the text.
+    records (Sequence[Record]): The corpus.
+    places (Sequence[tuple[int, Entity]]): The entities of the corpus, each with the index of its sentence.
+    random (Random): Source of random numbers.
+    RETURNS (PlantedError): The error. It is not planted yet: the caller has to check that the invented entity overlaps
+        no other entity and does not reach beyond the end of the text.
     """
     sentence = random.randrange(len(records))
     like, other = random.choice(places)[1], random.choice(places)[1]

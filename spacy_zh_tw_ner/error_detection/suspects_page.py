@@ -53,14 +53,25 @@ def render_suspects(report: ErrorReport, *, title: str) -> str:
 
 
 def _row(one: SuspectSurface) -> str:
-    """Render a row of the table of entity texts: text, counts by label, unannotated, suspects, and score."""
+    """Render a row of the HTML table that lists the texts of suspicious annotations.
+
+    one (SuspectSurface): A text. Its row has the text, the number of its occurrences in the corpus by label and without
+        annotation, the number of suspicious annotations with this text, and the sum of their scores.
+    """
     labels = ", ".join(f"{escape(label)} {n}" for label, n in one.labels.items())
     cells = (labels or "0", str(one.unannotated), str(one.suspects), f"{one.score:.1f}")
     return f"<tr><td>{escape(one.surface)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _sentence(one: JudgedSentence, hues: Mapping[str, int], places: Mapping[str, int]) -> str:
-    """Render one sentence: its score and costs, gold annotation, best reading, and the kinds of its suspects."""
+    """Render one sentence as HTML: score, gold annotation, best reading, and the differences between the two.
+
+    The tooltip of the score has −log p of the gold annotation and of the best reading.
+
+    one (JudgedSentence): The sentence.
+    hues (Mapping[str, int]): Label → hue in degrees.
+    places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
+    """
     gold, reading, text = frozenset(one.record.entities), frozenset(one.reading), one.record.text
     left = mark_entities(text, one.record.entities, one.gold_scores, hues, gold - reading, "wrong")
     right = mark_entities(text, one.reading, one.scores, hues, reading - gold, "wrong")

@@ -86,7 +86,11 @@ def label_hues(labels: Iterable[str]) -> dict[str, int]:
 
 
 def _row(name: str, scores: Scores) -> str:
-    """Render a row of the table of scores."""
+    """Render a row of the table of scores: the name, three scores, the number of gold entities, and the interval of F.
+
+    name (str): Name of the row as HTML, such as a label.
+    scores (Scores): Precision, recall and F from 0 to 1, which are shown in percent; and the number of gold entities.
+    """
     shares = "".join(f"<td>{100 * estimate.value:.1f}</td>" for estimate in scores[:3])
     return f"<tr><td>{name}</td>{shares}<td>{scores.gold}</td><td>{_interval(scores)}</td></tr>"
 
@@ -121,8 +125,11 @@ def _sentence(
 ) -> str:
     """Render a document with its predicted entities and, if it has mistakes, its gold entities and the mistakes' kinds.
 
+    gold (Doc), predicted (Doc): The document with its gold entities, and with its predicted entities.
+    document (ComparedDoc): The entities of both.
     hues (Mapping[str, int]): Label → hue in degrees.
     places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
+    spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.
     """
     mistakes = find_mistakes(document)
     present = {ent.label_ for doc in (gold, predicted) for ent in gold_spans(doc, spans_key)}
@@ -136,7 +143,13 @@ def _sentence(
 
 
 def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: str, spans_key: str) -> str:
-    """Render a document with its entities highlighted. The entities in `marked` get the CSS class `kind`."""
+    """Render a document with its entities highlighted.
+
+    hues (Mapping[str, int]): Label → hue in degrees.
+    marked (frozenset[Entity]), kind (str): Entities that are mistakes, and the CSS class that they get: "wrong" for
+        predicted entities, or "missed" for gold entities.
+    spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.
+    """
     if spans_key:
         scored = {entity_of(span): span._.score for span in gold_spans(doc, spans_key)}
         return render_layers(doc.text, scored, hues, marked, kind)

@@ -76,6 +76,9 @@ class _Tensor(NamedTuple):
 class E5File:
     """An encoder file. The constructor reads and checks its sizes and vocabulary; `weights` reads and checks the rest.
 
+    Attributes: sizes, the sizes of the BERT; special, the ids of its special wordpieces; wordpieces, the text of each
+    wordpiece by id; scores, (n_wordpieces,) the score of each wordpiece in SentencePiece's Unigram model.
+
     path (Path): The file.
     RAISES (UnreadableFileError): If it is damaged, or of another format or version.
     """

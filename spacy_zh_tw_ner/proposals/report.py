@@ -40,7 +40,7 @@ class SourceTally:
     rejected: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts as an object for `json.dumps`."""
+        """Return the counts as an object for `json.dumps`: name of each attribute → its value."""
         return {key: dict(value) if isinstance(value, Counter) else value for key, value in vars(self).items()}
 
 
@@ -56,7 +56,8 @@ class ProposalReport:
     annotated (Counter[str]): Label → number of entities that the sources have annotated.
     conflicts (int): Number of places where sources contradict each other.
     sources (dict[str, SourceTally]): Name of a source → its counts.
-    examples (list[dict]): The first conflicts, at most `MAX_EXAMPLES`.
+    examples (list[dict]): The first conflicts, at most `MAX_EXAMPLES`: "text" → the beginning of the text; "readings" →
+        the proposals that contradict each other, each with the keys "source", "label" and "surface".
     rejects (int): Number of proposals that could not be used; they are listed in OUT.rejects.jsonl.
     """
 
@@ -76,17 +77,20 @@ class ProposalReport:
         return found | {"silent": self.characters - sum(found.values())}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as an object for `json.dumps`."""
+        """Return the report as an object for `json.dumps`: name of each attribute → its value.
+
+        In "characters_by_kind", the kind "silent" is added, as in `kinds`.
+        """
         sources = {name: tally.to_json() for name, tally in self.sources.items()}
         kinds = self.kinds()
         return vars(self) | {"characters_by_kind": kinds, "annotated": dict(self.annotated), "sources": sources}
 
     def add(self, text: str, annotation: PartialAnnotation, suggestions: list[Suggestion]) -> None:
-        """Add the annotation of one text to all counts.
+        """Add the annotation of one text to the counts that depend on annotations, and to those of each source.
 
         text (str): The text.
         annotation (PartialAnnotation): The annotation of the text.
-        suggestions (list[Suggestion]): The suggestions that were combined to this annotation.
+        suggestions (list[Suggestion]): The usable proposals of all sources, which were combined to this annotation.
         """
         self.characters += len(text)
         self.conflicts += len(annotation.conflicts)

@@ -85,8 +85,9 @@ class ProposalSettings:
 
     labels (tuple[str, ...]): Labels of the corpus.
     sources (tuple[SourceSettings, ...]): The sources.
-    accept (float): Lowest probability of an accepted suggestion, which is annotated if no other contradicts it.
-    consider (float): Lowest probability of a considered suggestion, which can only become an alternative.
+    accept (float): Lowest probability at which a proposal is annotated, if no other such proposal contradicts it.
+    consider (float): Lowest probability at which a proposed entity is used at all. If its probability is below
+        `accept`, it is not annotated, but training allows it, and also allows O on its characters.
     outside_weight (float): Weight w of O at characters without annotation. 0 leaves them unknown, and 1 makes them O.
         In the loss, a path is multiplied by 1 − w for each of these characters that it puts into an entity.
     folder (Path): Folder to which paths of the sources are relative.

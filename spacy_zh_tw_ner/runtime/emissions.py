@@ -32,7 +32,10 @@ _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
 class Characters(NamedTuple):
-    """Tokens of a text, each one character long: their offsets and wordpieces, and which of them end a clause."""
+    """Tokens of a text, each one character long.
+
+    They have their offsets and wordpieces, and marks for ends of clauses and white space.
+    """
 
     offsets: IndicesT  # (n_tokens,) offset of each token in the text
     ids: IndicesT  # (n_wordpieces,) wordpiece ids of all tokens

@@ -115,7 +115,10 @@ def from_lunar(year: int, month: int, day: int, *, leap: bool) -> str | None:
 
 
 def parse_lunar_day(text: str) -> int | None:
-    """Return the number of a day of a lunar month, such as 5 for 初五. `clean` has replaced 廿三 by 二十三."""
+    """Return the number of a day of a lunar month, such as 5 for 初五; None for other texts.
+
+    text (str): A text that `numerals.clean` has normalized, so that 廿三 is written as 二十三.
+    """
     if text.startswith("初"):
         return (parse_numeral(text[1:]) if text[1:] == "十" else DIGITS.get(text[1:])) or None  # type: ignore[return-value]
     return parse_integer(text.removesuffix("日"))

@@ -85,8 +85,7 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
 def _split_digits(text: str) -> tuple[str, bool, str]:
     """Split a date and a time in digits at the space or "T" between them, as in 2024-04-27 15:30.
 
-    This must be done before `clean` is called, because `clean` deletes the space.
-
+    text (str): The text of the entity. `numerals.clean` must not have been called before, because it deletes the space.
     RETURNS (tuple[str, bool, str]): The date, True, and the time; ("", False, "") for a text of any other form.
     """
     match = DATE_AND_TIME.search(text) if len(text) < 64 else None
@@ -94,7 +93,12 @@ def _split_digits(text: str) -> tuple[str, bool, str]:
 
 
 def _moment(text: str, reference: date | None) -> str | None:
-    """Convert a time of day, with or without a date before it."""
+    """Convert a time of day, with or without a date before it, to ISO 8601.
+
+    text (str): A text that `numerals.clean` has normalized.
+    reference (Optional[date]): The day on which the text was written, for dates such as 昨天.
+    RETURNS (Optional[str]): Such as T15:30 or 2024-04-27T15:30. None for ambiguous times and other texts.
+    """
     value = _clock(text)
     if value is not None:
         return value
@@ -117,9 +121,13 @@ def _full_day(text: str, reference: date | None) -> str | None:
 
 
 def _times(text: str) -> str | None:
-    """Convert a range of times on one day.
+    """Convert a range of times on one day to ISO 8601.
 
     If the end lacks a word such as 上午, the word of the beginning is used: 上午9時至11時.
+
+    text (str): A text that `numerals.clean` has normalized.
+    RETURNS (Optional[str]): Such as T09:00/T11:00. None for ambiguous times and other texts, or if the end is not
+        after the beginning.
     """
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
@@ -138,10 +146,12 @@ def _times(text: str) -> str | None:
 
 
 def _clock(text: str, *, with_date: bool = False) -> str | None:
-    """Convert a time of day; None if it is ambiguous.
+    """Convert a time of day to ISO 8601.
 
+    text (str): A text that `numerals.clean` has normalized, without a date.
     with_date (bool): Whether there is a date before the time. Then 晚上12點 and 半夜兩點 are ambiguous: they may belong
         to that day or to the next one.
+    RETURNS (Optional[str]): Such as T15:30 or T15:30:05. None for ambiguous times and other texts.
     """
     match = CLOCK.fullmatch(text)
     if match is None:

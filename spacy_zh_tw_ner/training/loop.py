@@ -83,7 +83,12 @@ class BatchStream:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Pipeline, optimizer, settings of [training], evaluation function, and names of frozen components of a run."""
+    """Objects of a training run.
+
+    nlp: The pipeline. optimizer: Its optimizer. settings: The resolved settings of [training], by name.
+    evaluate: Evaluates the pipeline on the dev data. Returns the weighted score, and name → value of all scores.
+    frozen: Names of the components that are not trained.
+    """
 
     nlp: Language
     optimizer: Optimizer
@@ -115,11 +120,10 @@ def train(
 ) -> Position:
     """Train a pipeline as `spacy train` does, and write checkpoints from which the run can be resumed.
 
-    A resumed run gives the same weights as an uninterrupted one.
-
     nlp (Language): The pipeline, initialized from its config.
     output (Path): Folder for model-best, model-last and checkpoint.safetensors, each written atomically.
-    resume (bool): Continue from the checkpoint in `output`, or start from the beginning if there is none.
+    resume (bool): Continue from the checkpoint in `output`, or start from the beginning if there is none. The weights
+        at the end are the same as without the interruption.
     force (bool): Replace an existing run in `output`.
     checkpoint_every (int): Number of updates between checkpoints; 0 for one after each evaluation.
     stdout (Optional[IO]): Stream for the table of the logger; None for `sys.stdout`.

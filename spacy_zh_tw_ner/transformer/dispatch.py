@@ -5,7 +5,8 @@
     layers 17-24               cpu, disk    offloaded: weights are copied to cuda:0 while a layer runs
 
 Layers and embeddings are placed as a whole. Adapters, and weights that are in neither, stay on a GPU, or in main memory
-if there is none. An offloaded weight is on the `meta` device while its layer does not run; `weights` reads its value.
+if there is none. An offloaded weight is on the `meta` device while its layer does not run. The function
+`transformer.weights.base_weights` returns its value.
 """
 
 import os
@@ -111,7 +112,11 @@ def gpu_memory() -> dict[int | str, int]:
 
 
 def _memory(device: torch.device) -> dict[int | str, int]:
-    """Return the bytes that weights may take on each device: GPUs by number, and "cpu". A disk has no limit."""
+    """Return the bytes that weights may take on each device. A disk has no limit.
+
+    device (torch.device): The device of inputs and outputs. If it is the CPU, no GPU is used.
+    RETURNS (dict[int | str, int]): Number of a GPU, or "cpu" → bytes.
+    """
     from accelerate.utils import get_max_memory
 
     free = {name: int(SHARE * size) for name, size in get_max_memory().items()}
@@ -161,7 +166,7 @@ def _place_of(name: str, places: Mapping[str, str], device: torch.device) -> str
 
 
 def _is_offloaded(place: str, device: torch.device) -> bool:
-    """Return whether weights in this place are copied to the main device before they are used."""
+    """Return whether weights in a place, such as "cuda:0", "cpu" or "disk", are copied to `device` for use."""
     return place == DISK or (place == CPU and device.type != CPU)
 
 
@@ -170,6 +175,7 @@ def _moved(model: Base, places: Mapping[str, str], device: torch.device) -> tupl
 
     places (Mapping[str, str]): Name of each block → its place, such as "cuda:0", "cpu" or "disk".
     device (torch.device): The device of inputs and outputs, to which offloaded weights are copied for use.
+    RETURNS (tuple[Weights, Weights]): Name → tensor, for main memory and for disk.
     """
     has_adapters = any(is_adapter(name) for name, _ in model.named_parameters())
     to_memory, to_disk = Weights(), Weights()

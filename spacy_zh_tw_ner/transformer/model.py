@@ -61,7 +61,11 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Return one vector per token, (n_tokens, width) for each document, and the backward pass."""
+    """Compute one vector per token.
+
+    RETURNS (tuple): The vectors, (n_tokens, width) for each document; and the backward pass. It takes the gradients of
+        the vectors, adds the gradients of the weights to the parameters of the base model, and returns [].
+    """
     shim, runner = shim_of(model), shim_of(model).runner
     lengths = [len(doc) for doc in docs]
     cut = _cut(model, docs)

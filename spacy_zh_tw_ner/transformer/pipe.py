@@ -38,7 +38,8 @@ def build_transformer_model_v1(
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`: the model of spacy-transformers' `transformer` component.
 
     `doc._.trf_data` holds one vector per token: windows are already merged and wordpieces pooled, and listeners use the
-    vectors unchanged. For a document of more than `long_documents.LONG` tokens it holds `LongData`.
+    vectors unchanged. For a very long document (more than `encoders.long_documents.LONG` tokens), it holds a `LongData`
+    instead, which computes the vectors in chunks when they are read.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
     get_spans (Callable): Cuts documents: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of spacy-transformers.
@@ -89,7 +90,8 @@ def build_tok2vec_transformer_v1(
     """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer as the `tok2vec` layer of one component.
 
     The pipeline then needs no `transformer` component. `nlp.replace_listeners` replaces a listener by the same layers.
-    The other settings are those of `build_transformer_model_v1`.
+    The other settings choose the base model, its windows, and how it is trained and saved. These settings are those of
+    `build_transformer_model_v1`.
 
     pooling (Model[Ragged, Floats2d]): Layer of spacy-transformers that pools the wordpieces of a token. There is one
         vector per token, so every pooling gives the same result.
@@ -116,7 +118,7 @@ def forward(
     """Encode documents with the Transformer.
 
     RETURNS (tuple[FullTransformerBatch, Callable]): The hidden states, in the batch type of spacy-transformers; and the
-        backward pass.
+        backward pass, which takes a batch with their gradients.
     """
     encoder = cast(Tok2VecT, model.layers[0])
     if not is_train and any(map(long_documents.is_long, docs)):
@@ -133,7 +135,11 @@ def forward(
 
 
 def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
-    """Convert hidden states, (n_tokens, width) for each document, to the batch type of spacy-transformers."""
+    """Convert hidden states to the batch type of spacy-transformers.
+
+    docs (list[Doc]): The documents.
+    hidden (list[Floats2d]): Their hidden states, (n_tokens, width) for each document.
+    """
     from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
     from transformers.modeling_outputs import BaseModelOutput
 
@@ -183,7 +189,15 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
 
 
 def encode_chunks(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
-    """Yield the hidden states of a long document, one chunk at a time. This is the hook `encoders.EncodeChunks`."""
+    """Yield the hidden states of a long document in order, one chunk of tokens at a time.
+
+    This is the hook `encode_chunks` of the layers that `replace_listener` returns. A CRF component calls it for long
+    documents, so that not all hidden states are in memory at once.
+
+    model (Model): The layers that `replace_listener` returned.
+    doc (Doc): The document.
+    YIELDS (TransformerData): The hidden states of the next tokens, (n, width).
+    """
     from .transformer_data import data_of
 
     encoder = cast(Tok2VecT, model.layers[0].layers[0])

@@ -102,7 +102,8 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any
     RETURNS (dict[str, npt.NDArray[np.int32]]): Arrays by name.
     RAISES (UnreadableFileError): If the file does not have exactly the arrays that `limits` names, or if an array is
         not one-dimensional, not int32, or larger than its limit. For other defects, zipfile, zlib and numpy raise
-        their own errors, which `reading` converts.
+        their own errors: call this function inside the context manager `reading`, which converts these errors to
+        UnreadableFileError.
     """
     found: dict[str, npt.NDArray[Any]] = {}
     with zipfile.ZipFile(path) as archive:

@@ -28,7 +28,7 @@ def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read a pair of brat files as one record, whose text is the whole `.txt` file, unchanged.
 
     path (Path): The `.txt` or the `.ann` file of the pair.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): The unit of offsets ("auto" to detect it), and callbacks for messages and progress.
     YIELDS (Record): The only record.
     RAISES (CorpusError): If the `.txt` or `.ann` file is missing, or a line of the `.ann` file is not an annotation.
     """

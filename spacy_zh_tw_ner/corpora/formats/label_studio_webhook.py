@@ -88,7 +88,8 @@ def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator
     Of a task with several annotations, the one marked as ground truth is read, or else the first.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): The unit of offsets ("auto" to detect it), the names of fields, and callbacks for messages,
+        progress and invalid lines.
     """
     newest = _Newest()
     for number, _, data in _events(path):
@@ -112,7 +113,11 @@ def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator
 
 
 class _State(NamedTuple):
-    """State of an annotation after one event. States compare by time and, if the times are equal, by line number."""
+    """State of an annotation after one event. States compare by time and, if the times are equal, by line number.
+
+    time: The `updated_at` of the annotation. number: Line of the event. task: Id of the task.
+    is_truth: Whether the annotation is marked as ground truth. is_skipped: Whether the annotator skipped the task.
+    """
 
     time: datetime
     number: int  # of its line
@@ -171,12 +176,14 @@ class _Newest:
 
 
 def _events(path: Path, reading: Reading = SURVEY) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Read the events of a file.
+    """Yield the events of a file in the order of its lines.
 
     If the last line has no line end and is not valid JSON, it is left out and the user is notified: the process was
     killed while it wrote the line, and Label Studio has not got a confirmation of the event. Other invalid lines are
     rejected.
 
+    path (Path): The file.
+    reading (Reading): Callbacks for progress, for the message about an incomplete line, and for invalid lines.
     YIELDS (tuple[int, str, dict]): Line number, origin (file and line number), and the event.
     """
     lines = (row for row in numbered_lines(path, reading.advance) if row[1].strip())

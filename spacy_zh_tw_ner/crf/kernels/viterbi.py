@@ -19,7 +19,12 @@ compiled = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def maximize_four(x: Array, matrix: Array, out: Array) -> None:
-    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four sequences (lanes) at a time."""
+    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four sequences (lanes), in place.
+
+    x: (4, at least n) score of each tag i at the previous token.
+    matrix: (n, width) transition scores from i to j; n is even.
+    out: (4, width) result.
+    """
     a, b, c, d = out[0], out[1], out[2], out[3]
     for j in range(matrix.shape[1]):
         a[j] = b[j] = c[j] = d[j] = LOWEST
@@ -45,12 +50,17 @@ def run_viterbi(
     Only scores are stored, no back pointers. The path is traced back from its last tag: the best previous tag is
     computed again, but only for the tag of each token that is on the path.
 
-    emissions: (n_rows, n_tags).
-    first_rows, lengths: (n_sequences,) first row and length of each sequence; longest first.
-    matrix: (n_padded_tags, width) transition scores, padded. into: (n_tags, n_tags) transposed, without padding.
+    The arguments `tags`, `finals` and `legal` are results, which are written in place.
+
+    emissions: (n_rows, n_tags) emissions of all tokens, one sequence after another.
+    first_rows, lengths: (n_sequences,) first row in `emissions` and length (at least 1) of each sequence. The sequences
+        are in the order of their lengths, longest first.
+    matrix: (n_padded_tags, width) transition scores from row to column, as `padded` returns them for vector
+        instructions. into: (n_tags, n_tags) the same scores from column to row, without padding.
     start, end: (n_tags,) start and end scores.
     tags: (n_rows,) result: tags of the best paths.
-    finals: (n_sequences, n_tags) result: score of the best path that ends in each tag, without end scores.
+    finals: (n_sequences, n_tags) result: score of the best path that ends in each tag, without end scores, minus the
+        largest of these scores.
     legal: (n_sequences,) bool result: whether the sequence has a legal path.
     """
     n_tags, width = emissions.shape[1], matrix.shape[1]
@@ -110,7 +120,13 @@ def best_before(scores: Array, into: Array) -> int:
 def find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
     """Find the best path of each sequence with compiled loops.
 
-    Arguments and results are those of the numpy function `crf.viterbi._find_best_paths`.
+    The results are the same as those of the numpy function `crf.viterbi._find_best_paths`.
+
+    emissions: (n_rows, n_tags) emissions of all tokens, one sequence after another.
+    layout: Lengths and row indices of the sequences.
+    transitions: Transition, start and end scores.
+    RETURNS: (n_rows,) tags; (n_sequences, n_tags) score of the best path that ends in each tag, without end scores and
+        up to a constant per sequence; and (n_sequences,) bool: whether the sequence has a legal path.
     """
     n_tags = emissions.shape[1]
     tags = np.empty(len(emissions), np.int64)
