@@ -48,12 +48,12 @@ class FoundEntities(tuple[Found, ...]):
 
     @classmethod
     def with_spans(cls, entities: Iterable[Found], spans: Iterable[Found]) -> "FoundEntities":
-        """Return entities with overlapping ones."""
+        """Return an instance that contains `entities`, which do not overlap, and has the attribute `spans`."""
         found = cls(entities)
         found.spans = tuple(spans)
         return found
 
 
 def spans_of(found: Sequence[Found]) -> tuple[Found, ...] | None:
-    """Return the overlapping entities of a result; None if the pipeline does not find any."""
+    """Return the attribute `spans` of `found`; None if its pipeline has no component `zh_tw_crf_spans`."""
     return found.spans if isinstance(found, FoundEntities) else None

@@ -59,7 +59,7 @@ class TagChains:
         return frozenset(frozenset(scheme.labels) for scheme in self.schemes)
 
     def path(self, entity: Entity) -> list[int]:
-        """Return the column of each token of an entity; see `TagScheme.path`."""
+        """Return, for each token of an entity, the column of its tag (S, or B, I and E) in the emissions."""
         chain = self.chain_of[entity.label]
         columns: list[int] = self.columns[chain][self.schemes[chain].path(entity)].tolist()
         return columns

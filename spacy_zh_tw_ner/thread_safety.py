@@ -140,7 +140,10 @@ def release_all_locks() -> None:
 
 
 def guard_modules(model: Model[Any, Any]) -> None:
-    """Call `guard_shim` for all torch modules in a thinc model."""
+    """Let several threads predict with the torch modules in a thinc model.
+
+    Calls `guard_shim` for each of their shims, which are changed in place.
+    """
     for layer in model.walk():
         for shim in layer.shims:
             if isinstance(shim, PyTorchShim):
@@ -198,7 +201,11 @@ def _backprop(
 
 
 def register_hooks() -> None:
-    """Register the functions that Python calls before and after each `os.fork`."""
+    """Register the functions that Python calls before and after each `os.fork`.
+
+    Before a fork, TOKENIZERS_PARALLELISM is set to "false" if it is not set. In the parent, it is removed again. In the
+    child, torch gets one thread, and all locks are released.
+    """
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 

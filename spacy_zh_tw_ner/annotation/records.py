@@ -45,7 +45,11 @@ class RejectedRecord:
     seen: str
 
     def to_json(self, file: str) -> dict[str, Any]:
-        """Return an entry of the list of rejects. `file` is the name of the input."""
+        """Return the entry of this record in the list of rejects: an object for `json.dumps`.
+
+        file (str): Name of the input.
+        RETURNS (dict[str, Any]): The keys "file", "line", "reason" and "seen" → their values.
+        """
         return {"file": file, "line": self.line, "reason": self.reason, "seen": self.seen}
 
 
@@ -162,7 +166,10 @@ class ChunkReader:
         return loaded
 
     def _table(self, chunk: Chunk) -> Any:
-        """Return the rows of a chunk. If chunks are requested in file order, each row group is decoded only once."""
+        """Return the rows of a chunk of a Parquet file as a `pyarrow.Table`.
+
+        Each row group is decoded only once if chunks are requested in file order.
+        """
         if self._next[0] != chunk.group or self._next[1] > chunk.start:
             self._rows, self._next = self._group(chunk.group), (chunk.group, 0)
         for start, table in self._rows:

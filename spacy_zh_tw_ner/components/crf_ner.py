@@ -85,19 +85,28 @@ class CRFEntityRecognizer(TrainableCRF, CRFComponent):
         self._configure_model(model, label_smoothing)
 
     def labels_of(self, gold: Doc) -> Iterable[str]:
-        """Return the labels of the gold entities of a document, and those that its partial annotations allow."""
+        """Return the labels of the gold entities of a document, and those that its partial annotations allow.
+
+        `initialize` calls this for each gold document of the corpus, to collect the labels of the component.
+        """
         return annotated_labels(gold)
 
     def transitions(self) -> Transitions:
-        """Return the learnt transition scores. Illegal transitions have the score PENALTY, a large negative number."""
+        """Return the learnt scores of transitions, (n_tags, n_tags), and of the first and the last tag, (n_tags,) each.
+
+        Illegal ones have the score PENALTY, a large negative number.
+        """
         return constrain(self._transition_scores(), Transitions(*self.scheme.legal_transitions))
 
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
 
         Gradients are averaged over the documents. The gradient of the emissions is returned; that of the transition
-        scores is added to the model. Tokens without gold annotations contribute nothing. The target of an
-        unlabelled text may be a `SoftTarget`, the posterior of a teacher.
+        scores is added to the model. Tokens without gold annotations contribute nothing.
+
+        For distillation, the reference document of an example may hold a `SoftTarget`: the distribution of a teacher
+        over the tag paths. It then replaces the gold annotations, and the loss is the cross entropy with it,
+        at the temperature and with the weight that the target holds.
 
         examples (Iterable[Example]): The batch.
         scores (EmissionsT): Emissions of its documents, (n_tokens, n_tags) each.

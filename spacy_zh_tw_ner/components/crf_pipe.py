@@ -84,7 +84,10 @@ class CRFPipe(Pipe):
 
     @abstractmethod
     def _make_decoder(self) -> DecoderT:
-        """Return a decoder with the current transitions, temperature and `min_score`."""
+        """Return an object that converts emissions to entities with their probabilities.
+
+        `predict` calls this once. The decoder has the current transitions, temperature and `min_score`.
+        """
 
     @abstractmethod
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
@@ -167,12 +170,20 @@ class CRFPipe(Pipe):
         return map_by_length(docs, partial(self._decode_batch, decoder), partial(self._decode_long, decoder))
 
     def _decode_batch(self, decoder: DecoderT, docs: list[Doc]) -> list[Prediction]:
-        """Predict the entities of short documents as one batch."""
+        """Predict the entities of short documents as one batch.
+
+        decoder (DecoderT): Result of `_make_decoder`.
+        docs (list[Doc]): The documents; they are not changed.
+        """
         lengths, evidence = [len(doc) for doc in docs], find_evidence(docs, self.scheme)
         return decoder.decode(self.batch_emissions(docs), lengths, find_white_space(docs), evidence)
 
     def _decode_long(self, decoder: DecoderT, doc: Doc) -> Prediction:
-        """Predict the entities of a long document, whose emissions are computed in chunks."""
+        """Predict the entities of a long document, whose emissions are computed in chunks.
+
+        decoder (DecoderT): Result of `_make_decoder`.
+        doc (Doc): The document; it is not changed.
+        """
         evidence = find_evidence([doc], self.scheme)
         return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)
 

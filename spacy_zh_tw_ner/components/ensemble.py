@@ -146,7 +146,10 @@ class CRFEnsemble(CRFComponent):
         return [tags.index(tag) for tag in self.scheme.tags]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the labels and temperature of the ensemble, and each member pipeline with its config."""
+        """Serialize the labels and temperature of the ensemble, and each member pipeline with its config.
+
+        `exclude` is ignored; spaCy passes it.
+        """
         members = [{"config": member.config.to_str(), "data": member.to_bytes()} for member in self.members]
         data: bytes = srsly.msgpack_dumps({"cfg": self.cfg, "members": members})
         return data
@@ -195,7 +198,7 @@ class CRFEnsemble(CRFComponent):
             require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
     def _raise_not_trainable(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise a PipelineError: an ensemble cannot be trained itself."""
+        """Raise a PipelineError. Called as `initialize`, `update` or `add_label`: an ensemble cannot be trained."""
         raise PipelineError(Errors.ZT373.format(name=self.name, n=len(self.members)))
 
     # Without these methods, spaCy would silently skip the component in training.

@@ -61,7 +61,8 @@ def export(
     model (str): Name of the pipeline to show in the tool.
     order (str): "file" keeps the order; "uncertain" sorts by the lowest score in each text.
     spans_key (str): Key of the annotations in `doc.spans`, which may overlap; empty for `doc.ents`.
-    ranking (Optional[Ranking]): Another order of the texts, such as that of `proposals.annotation_queue`.
+    ranking (Optional[Ranking]): Object that receives all texts and computes their order, such as one from
+        `proposals.annotation_queue`; None for the order that `order` names.
     force (bool): Replace an existing file.
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
@@ -112,9 +113,12 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
 
 
 def _raise_first_reject(tally: Tally, *, records_only: bool = False) -> None:
-    """Raise a CorpusError for the first rejected annotation or record. Rejects that raise no error are removed.
+    """Raise a CorpusError for the first rejected annotation or record.
 
-    records_only (bool): Whether only rejected records raise an error, and not rejected annotations.
+    If no reject raises an error, all are removed from the tally.
+
+    tally (Tally): Holds the rejects.
+    records_only (bool): True to accept rejected annotations, so that only a rejected record raises an error.
     """
     for reject in tally.rejects:
         if "label" not in reject:
@@ -273,7 +277,13 @@ def write_corpus(
 
 
 def _lines(records: Iterator[tuple[int, Record, list[float]]], format: str, model: str | None) -> Iterator[str]:
-    """Yield the parts of the output file, in order. Each record of `records` is preceded by its number, from 1."""
+    """Yield the text of the output file in parts.
+
+    records (Iterator[tuple[int, Record, list[float]]]): Number of the record, from 1; the record; and one score per
+        entity, or an empty list.
+    format (str): Any of `WRITERS` but brat.
+    model (Optional[str]): Name of the pipeline, which is written for Label Studio; None for manual annotations.
+    """
     doc_id = ""
     for number, record, scores in records:
         if format == "label-studio":

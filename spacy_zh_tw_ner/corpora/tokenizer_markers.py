@@ -1,4 +1,4 @@
-"""Remove markers that tokenizers add to tokens: [CLS], ##ing, ▁New, ĠNew, new</w>, and the digits of Weibo NER."""
+"""Remove markers that tokenizers add to tokens: [CLS], ##ing, ▁New, ĠNew, new</w>, and positions as in 科0 技1."""
 
 import re
 from collections import Counter

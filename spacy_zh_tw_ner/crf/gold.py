@@ -2,14 +2,16 @@
 
 Knowledge distillation for a CRF (Wang et al. 2020, "Structure-Level Knowledge Distillation For Multilingual Sequence
 Labeling"; Wang et al. 2021, "Structural Knowledge Distillation: Tractably Distilling Information for Structured
-Predictor") trains a student q on the distribution p of a teacher over all paths. The scores of the student are sums
-over tags and transitions, so the cross entropy needs the expected counts of these under p, and no enumeration:
+Predictor") trains a student q on the distribution p of a teacher over all paths. A path assigns a tag y_t to each token
+t = 1 … T. The student gives it the sum of the emissions e[t, y_t], the transition scores A[y_t, y_t+1], the start score
+π[y_1] and the end score η[y_T]. So the cross entropy needs only expected counts: how often each tag and transition
+occurs in a path, on average under p. With Z, the sum of exp(score) over all paths of the student:
 
     H(p, q) = log Z − Σ_t Σ_j p(y_t = j) e[t, j] − Σ_i,j N[i, j] A[i, j] − Σ_j p(y_1 = j) π[j] − Σ_j p(y_T = j) η[j]
     N[i, j] = Σ_t p(y_t = i, y_t+1 = j)
     ∂H / ∂score = expected count under q − expected count under p
 
-The symbols are those of `reference`. One gold path is the case in which all of these probabilities are 0 or 1.
+One gold path is the case in which all of these probabilities are 0 or 1.
 """
 
 from collections.abc import Sequence
@@ -46,7 +48,7 @@ def expect(
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Number of rows of each sequence.
-    transitions (Transitions): Constrained transition scores.
+    transitions (Transitions): Transition scores; those of illegal transitions are PENALTY, a large negative number.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (SoftGold): Marginals and transition counts in float32.
     RAISES (SettingError): If shapes do not match, or there is no legal path.

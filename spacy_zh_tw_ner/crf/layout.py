@@ -61,14 +61,14 @@ class Layout:
 
     @cached_property
     def time_major(self) -> IndicesT:
-        """Return the (n_rows,) row indices in time-major order, from the first tokens to the last."""
+        """Return the (n_rows,) row indices by step, longest sequence first: first tokens, then second tokens, …."""
         steps = np.arange(len(self._active_mask))[:, None]
         rows: IndicesT = ((self.ends - self.sizes)[self.order] + steps)[self._active_mask]
         return rows
 
     @cached_property
     def time_major_back(self) -> IndicesT:
-        """Return the (n_rows,) row indices in time-major order, from the last tokens to the first."""
+        """Return the (n_rows,) row indices by step, longest sequence first: last tokens, then those before, …."""
         steps = np.arange(len(self._active_mask))[:, None]
         rows: IndicesT = ((self.ends - 1)[self.order] - steps)[self._active_mask]
         return rows

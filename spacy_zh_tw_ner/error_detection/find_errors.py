@@ -76,7 +76,9 @@ def find_errors(
     ways: Sequence[str] = WAYS,
     notify: NotifyT = ignore,
 ) -> ErrorReport:
-    """Rank the sentences of a corpus by suspicion: the probability that an annotation is wrong, times its cost.
+    """Rank the sentences of a corpus by suspicion: the probability that the annotation is wrong, times its cost.
+
+    The cost of the annotation is −log p(annotation) under the CRF of the pipeline that judges the sentence.
 
     records (Sequence[Record]): The corpus; no text is empty.
     judges (Iterable[tuple[Language, Sequence[int]]]): Pipelines, each with the indices of the sentences that it judges,

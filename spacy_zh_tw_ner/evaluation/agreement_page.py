@@ -71,7 +71,7 @@ def split_reading(text: str, entities: Iterable[Entity]) -> Iterator[tuple[str, 
 
 
 def _table(report: AgreementReport) -> str:
-    """Render F by label: one column for the mean, and one for each pair."""
+    """Render a table of F by label: one column for each pair of annotators, and one for the mean over the pairs."""
     names = ["", "mean", *(f"{pair.first}, {pair.second}" for pair in report.pairs)]
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = [("micro", report.mean or 0.0, [pair.f for pair in report.pairs])]

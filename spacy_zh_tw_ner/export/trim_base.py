@@ -28,7 +28,7 @@ MAX_LICENCE = 2**20  # bytes
 
 
 class Trimmed(NamedTuple):
-    """Numbers of wordpieces and of weights, each before and after trimming."""
+    """Number of wordpieces, and number of weights: each a tuple (before trimming, after trimming)."""
 
     wordpieces: tuple[int, int]
     weights: tuple[int, int]

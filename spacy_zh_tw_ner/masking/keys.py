@@ -48,7 +48,7 @@ def hash_of(key: bytes, label: str, identity: str) -> str:
 
     key (bytes): The key.
     label (str): The label of the entity.
-    identity (str): The text that `surfaces.identity` returns for the entity.
+    identity (str): Normalized text of the entity, equal for all of its spellings (`surfaces.identity`).
     RETURNS (str): 16 hexadecimal digits.
     """
     return _digest(key, "hash", label, identity).hex()[:HASH_DIGITS]
@@ -64,7 +64,7 @@ class KeyedChoices:
 
     key (bytes): The key.
     label (str): The label of the entity.
-    identity (str): The text that `surfaces.identity` returns for the entity.
+    identity (str): Normalized text of the entity, equal for all of its spellings (`surfaces.identity`).
     attempt (int): Number of the attempt to make a pseudonym, from 0. Each attempt has another sequence of numbers.
     """
 
@@ -93,7 +93,7 @@ class KeyedChoices:
 
 
 def _digest(key: bytes, *parts: str) -> bytes:
-    """Return the HMAC-SHA-256 of several texts."""
+    """Return the HMAC-SHA-256, 32 bytes, of a sequence of texts. It depends on where each text ends."""
     # Each part follows its length, so that ("a", "bc") and ("ab", "c") have different messages.
     data = b"".join(b"%d:%s" % (len(raw), raw) for raw in (part.encode("utf-8", "surrogatepass") for part in parts))
     return hmac.new(key, data, sha256).digest()

@@ -52,7 +52,10 @@ class Plan:
         return self.weights + self.gradients + self.optimizer + self.activations + self.head + self.context
 
     def fits(self, vram: float) -> bool:
-        """Return whether a GPU with `vram` GiB of memory is large enough for all parts except offloadable weights."""
+        """Return whether a GPU with `vram` GiB of memory is large enough.
+
+        Weights that `memory.device_map` can keep in main memory (`offloadable`) need not fit.
+        """
         return self.total - self.offloadable <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:

@@ -59,7 +59,7 @@ class UncertainRanking:
         self.values: list[float] = []
 
     def add(self, texts: Sequence[str]) -> None:
-        """Compute and store the values of further texts."""
+        """Compute and store the values by which `order` sorts, for further texts. `export` calls this repeatedly."""
         self.values += self.values_of(*self.potentials(texts)).tolist()
 
     def order(self) -> list[int]:
@@ -71,7 +71,7 @@ class UncertainRanking:
 
         rows (np.ndarray): (n_rows, n_tags) emissions of all texts.
         lengths (list[int]): Number of rows of each text.
-        transitions (Transitions): Constrained transition scores.
+        transitions (Transitions): Transition scores; those of illegal transitions are a large negative number.
         """
         return -entropies(rows, lengths, transitions)
 
@@ -90,7 +90,12 @@ class MarginRanking(UncertainRanking):
     """Ranking by P(best reading) − P(second best reading), the smallest first."""
 
     def values_of(self, rows: FloatsT, lengths: list[int], transitions: Transitions) -> FloatsT:
-        """Return P(best reading) − P(second best reading) of each text, (n_texts,)."""
+        """Return P(best reading) − P(second best reading) of each text, (n_texts,).
+
+        rows (np.ndarray): (n_rows, n_tags) emissions of all texts.
+        lengths (list[int]): Number of rows of each text.
+        transitions (Transitions): Transition scores; those of illegal transitions are a large negative number.
+        """
         best, second = two_best(rows, lengths, transitions)
         return best - second
 

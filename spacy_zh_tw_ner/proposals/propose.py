@@ -92,7 +92,9 @@ def propose(
 
 
 class _Rejects:
-    """Function that counts the unusable answers of a source, and collects them for the file of rejects.
+    """Callback for the answers of a language model that cannot be used: counts and collects them.
+
+    `load_source` calls it for each of them, with a `SourceReject`: the place in the file, the reason and the text.
 
     name (str): Name of the source.
     tally (SourceTally): Counts of the source; the answers are counted by reason in `rejected`.
@@ -115,6 +117,7 @@ def _read(source: Path, reading: Reading) -> Iterator[Record]:
     Texts that are only white space are left out, and the user is notified of their number.
 
     source (Path): A file that `convert` reads, or plain text with one text per line.
+    reading (Reading): Callbacks for messages to the user and for progress in bytes.
     """
     if not source.exists():
         raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))

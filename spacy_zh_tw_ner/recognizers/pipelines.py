@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def source_folder(name: str) -> Path:
     """Return the folder of a spaCy pipeline or exported model.
 
-    name (str): Folder, or name of an installed package.
+    name (str): Folder of an exported model; or name of an installed package, which takes precedence over the folder of
+        a pipeline; or folder of a pipeline.
     RETURNS (Path): The folder itself, or the folder of the package.
     RAISES (ZhTwNerError): If the folder or package does not exist.
     """
@@ -42,7 +43,7 @@ def pipeline_folder(name: str) -> Path:
 def data_folder(name: str) -> Path:
     """Return the folder that holds `config.cfg` and `meta.json` of a pipeline. In a package, it is a subfolder.
 
-    name (str): Name of an installed package, or a folder.
+    name (str): Name of an installed package, which takes precedence, or a folder.
     RAISES (ZhTwNerError): If the folder or package does not exist, or holds no pipeline.
     """
     folder = pipeline_folder(name)

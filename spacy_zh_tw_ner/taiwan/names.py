@@ -131,7 +131,10 @@ def _person(start: int, end: int, rule: str) -> Finding:
 
 
 def _find_fields(view: str) -> Iterator[Finding]:
-    """Yield the persons after field names of forms, and the persons listed after them: 客戶：王小明、李大同."""
+    """Yield the persons after field names of forms, and the persons listed after them: 客戶：王小明、李大同.
+
+    view (str): The text, with full-width ASCII characters replaced by ASCII; it has the length of the text.
+    """
     for match in FIELD.finditer(view):
         yield _person(*match.span(1), "field")
         place = match.end()
@@ -148,6 +151,8 @@ def _find_columns(view: str) -> Iterator[Finding]:
 
     序	姓名	電話
     01	昌明德	0912345678      the second cell: PERSON
+
+    view (str): The text, with full-width ASCII characters replaced by ASCII; it has the length of the text.
     """
     columns: set[int] = set()
     start = 0
@@ -170,7 +175,13 @@ def _find_columns(view: str) -> Iterator[Finding]:
 
 
 def _find_organizations(view: str) -> Iterator[Finding]:
-    """Yield organizations: an ending such as 有限公司, the characters before it, and branches after it."""
+    """Yield organizations: an ending such as 有限公司, the characters before it, and branches after it.
+
+    Well-known organizations without such an ending, and English names that end with Co., Ltd. or the like, are found,
+    too.
+
+    view (str): The text, with full-width ASCII characters replaced by ASCII; it has the length of the text.
+    """
     last = 0
     for match in ENDING.finditer(view):
         if match.start() < last:

@@ -123,7 +123,13 @@ def _find_all(view: str) -> list[Finding]:
 
 
 def _find_in_stretch(view: str, start: int, end: int, contexts: ContextFinder, words: _AccountWords) -> list[Finding]:
-    """Return the findings in one ASCII stretch. Rules that cannot apply to its characters are skipped."""
+    """Return the findings in one sequence of ASCII characters. Rules that cannot apply to its characters are skipped.
+
+    view (str): The text as `fold_widths` returns it.
+    start (int), end (int): The span of the sequence in the view.
+    contexts (ContextFinder): Finds words near a number that tell what the number is.
+    words (_AccountWords): Finds words such as 帳號 and 密碼, near which accounts and secrets are searched.
+    """
     found: list[Finding] = []
     stretch = view[start:end]
     if not stretch.isalpha() and not (len(stretch) < 5 and stretch.isdigit()):

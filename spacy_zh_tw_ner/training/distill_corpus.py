@@ -50,7 +50,8 @@ class DistillCorpus:
         """Read all texts once.
 
         nlp (Language): The pipeline of the student, which tokenizes the texts.
-        YIELDS (Example): Annotated examples, and examples with a `SoftTarget`.
+        YIELDS (Example): Annotated examples, and unlabelled ones whose reference document holds a `SoftTarget`, the
+            distribution that the teacher has predicted over the tag paths.
         RAISES (CorpusError): If the predictions of the teacher are not complete, or there is no gold example.
         RAISES (PipelineMismatchError): If the tokens of the student are not those of the teacher.
         """

@@ -65,7 +65,8 @@ def pack(
     save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None
         keeps them as they are.
-    RETURNS (dict): Strings, bytes and numbers by name.
+    RETURNS (dict): "format" and "save"; "settings" and "config", JSON texts; "weights" and "adapter", safetensors bytes
+        or None; "tokenizer", file name → bytes; "kept", bytes: the ids of the wordpieces of a trimmed model, or None.
     RAISES (ValueError): For another `save` or `save_dtype`, or for "adapter" if there are no adapters.
     """
     _require_saveable(backbone, save, save_dtype)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def origin() -> str:
-    """Return the name of the file that is being read, for messages."""
+    """Return the name of the file that is being read, for messages: the `path` of the current `reading` context."""
     return _origin.get()
 
 
@@ -25,7 +25,8 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
     """Context manager for code that reads a file which may be damaged or hostile.
 
     path (str | Path): The file or folder, or a description of the data.
-    message (Optional[str]): Message of the UnreadableFileError, with the fields {path} and {reason}; None for ZT640.
+    message (Optional[str]): Message of the UnreadableFileError, with the fields {path} and {reason}. None for the
+        default, which says that the file is damaged or incomplete.
     RAISES (UnreadableFileError): For errors in the block, including SettingError and PipelineError, which are raised if
         a value in the file is not allowed. These errors are not converted: other ZhTwNerErrors, OSErrors (the file is
         missing or not readable), and out-of-memory errors of a GPU.

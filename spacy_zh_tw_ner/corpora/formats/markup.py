@@ -21,7 +21,9 @@ def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Yield one record for each sentence of a file in the inline markup.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Only its callback `advance` is used, which receives the number of bytes read.
+    YIELDS (Record): Text and entities of the sentence, its file and line, and the name of its document.
+    RAISES (CorpusError): If the markup of a line is not valid.
     """
     doc_id = ""
     for number, line in numbered_lines(path, reading.advance):
@@ -42,7 +44,7 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
 
     line (str): The sentence.
     origin (str): File and line, for messages.
-    RETURNS (tuple[str, list[Entity]]): The plain text, and its entities.
+    RETURNS (tuple[str, list[Entity]]): The plain text, and its entities, with offsets in the characters of this text.
     RAISES (CorpusError): If an entity has no opening or closing bracket, is inside another entity, or is empty.
     """
     text: list[str] = []

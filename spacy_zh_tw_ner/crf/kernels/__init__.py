@@ -114,7 +114,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Append rows and columns with a value to a matrix, up to a multiple of LANES rows and of WIDTH columns."""
+    """Append rows and columns, filled with `value`, up to a multiple of 4 (LANES) rows and of 16 (WIDTH) columns."""
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)

@@ -1,4 +1,7 @@
-"""Compiled loops of the recursions, marginals and expected counts; `crf.forward_backward` has the equations."""
+"""Compiled loops of the recursions, marginals and expected counts; `crf.forward_backward` has equations and symbols.
+
+Padding appends zeros. The height is n_tags, rounded up to a multiple of 4; the width, to a multiple of 16.
+"""
 
 from typing import Any
 
@@ -26,7 +29,8 @@ compiled_finite = jit("contract", "reassoc", "nsz", "nnan")
 def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
     """Multiply four row vectors by a matrix: out[lane, j] = Σ_i values[rows[lane], i] · into[j, i].
 
-    rows: (4,) row of `values` for each lane. into: (width, width) the transposed matrix. out: (4, width) result.
+    values: (n_rows, width). rows: (4,) row of `values` for each lane, one of the four vectors. into: (height, width)
+    the transposed matrix, padded. out: (4, width) result; columns from `height` on are not changed.
     """
     w, x, y, z = values[rows[0]], values[rows[1]], values[rows[2]], values[rows[3]]
     zero = w[0] - w[0]
@@ -61,17 +65,19 @@ def run_recursion(
     potentials: Array, first_rows: Array, step: int, lengths: Array, into: Array, begin: Array,
     carried: Array, values: Array, scales: Array,
 ) -> None:  # fmt: skip
-    """Run one recursion: carried[t] = values[t−1] · into.T / scale, values[t] = carried[t] ∘ potentials[t].
+    """Run one recursion: carried[t] = values[t−1] · into.T / scale[t], values[t] = carried[t] ∘ potentials[t].
 
-    potentials: (n_rows, width) φ, padded.
+    ∘ is the product of elements. scale[t] is the sum of the product values[t−1] · into.T; 1 at the first step.
+
+    potentials: (n_rows, width) φ: exponentials of the emissions, after the maximum of each row is subtracted; padded.
     first_rows, lengths: (n_sequences,) row at which the recursion begins, and length, of each sequence; longest first.
     step: 1 for the forward recursion from the first row of each sequence, −1 for the backward recursion from its last.
-    into: (width, width) ψ transposed for the forward recursion, ψ for the backward recursion; padded.
-    begin: (width,) `carried` at the first step: ψ_start or ψ_end, padded.
-    carried, values: (n_rows, width) results, padded: of the forward recursion, `values` is α; of the backward
-        recursion, `carried` is β and `values` is φ ∘ β. They must be different arrays: the compiler does not vectorize
-        a loop that writes to one array twice.
-    scales: (n_rows,) result: s of the forward or r of the backward recursion.
+    into: (height, width) ψ, the exponentials of the transition scores, padded; transposed for the forward recursion.
+    begin: (width,) `carried` at the first step: exponentials of the start scores (forward) or end scores, padded.
+    carried, values: (n_rows, width) results, padded. In the forward recursion, `values` is α, the forward variables. In
+        the backward recursion, `carried` is β, the backward variables, and `values` is φ ∘ β. They must be different
+        arrays: the compiler does not vectorize a loop that writes to one array twice.
+    scales: (n_rows,) result: `scale`.
     """
     width, one = into.shape[1], potentials.dtype.type(1)
     after = np.zeros((LANES, width), potentials.dtype)
@@ -129,8 +135,7 @@ def exp(x: Any) -> Any:
 def load(emissions: Array, first: int, length: int, potentials: Array, target: int, peaks: Array) -> float:
     """Write φ = exp(emission − maximum of its row) of one sequence to padded rows.
 
-    All maxima are computed in a first loop and φ in a second one: in a single loop, the exponentials of each row would
-    have to wait for the maximum of that row.
+    All maxima are computed before any φ: in one loop, the exponentials of each row would wait for its maximum.
 
     emissions: (n_rows, n_tags). first, length: first row of the sequence in `emissions`, and its number of rows.
     potentials: (n_rows, width) result, written from row `target` on.
@@ -193,15 +198,13 @@ def run_expectations(
 ) -> None:  # fmt: skip
     """Compute marginals, expected counts divided by ψ, log Z without the maxima of the transitions, and stability.
 
-    `crf.forward_backward` has the equations.
-
-    emissions: (n_rows, n_tags).
+    emissions: (n_rows, n_tags). ψ: exponentials of the transition scores, after their maximum is subtracted.
     first_rows, lengths, counted: (n_sequences,) first row and length of each sequence, and whether its transitions are
-        counted; longest first.
-    forward, backward, begin, end: ψ transposed, ψ, ψ_start and ψ_end, padded.
-    bound: UNDERFLOW_BOUND.
+        included in `counts`; longest first.
+    forward, backward, begin, end: Result of `_padded_factors`.
+    bound: UNDERFLOW_BOUND. In a stable sequence, Σ_j α[t, j] · β[t, j], also times the scales, is larger for every row.
     marginals: (n_rows, n_tags) result: marginal probabilities.
-    counts: (n_tags, n_tags) result: expected counts divided by ψ are added to it, so it must contain zeros.
+    counts: (height, width) result: expected counts divided by ψ are added to it, so it must contain zeros.
     log_z: (n_sequences,) result: log Z without the maxima of the transitions.
     stable: (n_sequences,) bool result: whether float32 was precise enough for the sequence (`bound`).
     """
@@ -250,7 +253,9 @@ def run_expectations(
 def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
     """Run the forward and the backward recursion with compiled loops.
 
-    Arguments and results are those of the numpy function `crf.forward_backward._run_recursions`.
+    potentials: (n_rows, n_tags) φ, exponentials of the emissions. layout: row indices of the batch. factors: ψ, the
+        exponentials of the transition, start and end scores.
+    RETURNS: α (n_rows, n_tags), its scales s (n_rows,), β (n_rows, n_tags), its scales r (n_rows,), and φ ∘ β.
     """
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
@@ -268,7 +273,8 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
     """Compute the marginals of the tags and the expected counts of the transitions with compiled loops.
 
-    Arguments and results are those of the numpy function `crf.forward_backward.compute_expectations`.
+    emissions: (n_rows, n_tags) float32. layout: row indices of the batch. transitions: scores; PENALTY if illegal.
+    counted: (batch_size,) bool: whether the transitions of each sequence are included in the expected counts.
     """
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]
@@ -286,6 +292,6 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
 
 
 def _padded_factors(factors: Transitions) -> tuple[FloatsT, FloatsT, FloatsT, FloatsT]:
-    """Return ψ transposed, ψ, ψ_start and ψ_end, padded with zeros."""
+    """Return the transition factors transposed, the same not transposed, and start and end factors, padded."""
     begin, end = (padded(scores[None], 0.0)[0] for scores in (factors.start, factors.end))
     return padded(factors.matrix.T, 0.0), padded(factors.matrix, 0.0), begin, end
