@@ -44,7 +44,11 @@ def remove_scratch_folder(folder: Path, handle: int) -> None:
 
 
 def _remove_abandoned(lock: Path) -> None:
-    """Remove a scratch folder whose process has ended; raise an OSError if the process holds its lock."""
+    """Remove a scratch folder whose process has ended, and its lock file.
+
+    lock (Path): The lock file. The folder has the same path without the suffix.
+    RAISES (OSError): If a process holds the lock, or the file cannot be opened.
+    """
     handle = os.open(lock, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         has_lock = lock_file(handle, wait=False) and is_same_file(handle, lock)

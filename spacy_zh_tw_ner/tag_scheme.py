@@ -134,11 +134,12 @@ class TagScheme:
     def gold_mask(self, entities: Iterable[Entity], outside: BoolsT) -> BoolsT:
         """Convert gold annotations to a mask of the tags that each token may have.
 
-        Tokens without annotation may have any tag, and so may tokens of entities whose label is not in the scheme.
+        A token that is neither in an entity nor outside of entities has no annotation, and may have any tag. So may the
+        tokens of entities whose label is not in the scheme.
 
         entities (Iterable[Entity]): Gold entities, with offsets in tokens.
         outside (BoolsT): (n_tokens,) whether a token is annotated as outside of entities.
-        RETURNS (BoolsT): (n_tokens, n_tags) mask.
+        RETURNS (BoolsT): (n_tokens, n_tags) mask, True for allowed tags.
         """
         mask = np.ones((len(outside), len(self)), dtype=bool)
         mask[outside, OUTSIDE + 1 :] = False

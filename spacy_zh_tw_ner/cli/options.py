@@ -34,12 +34,16 @@ IGNORE_HELP = "Write OUT even if F falls by more than --max-f1-drop, or if there
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser for an option that accepts only the given values, ignoring case."""
+    """Return a parser for an option that accepts only the given values, ignoring case.
+
+    The parser takes the value that the user gave, and returns the matching choice, spelled as in `choices`. It raises a
+    typer.BadParameter if no choice matches.
+    """
     return lambda value: pick(value, choices)
 
 
 def corpus_format(value: str) -> str:
-    """Parse the value of `--format` of `convert`, ignoring case.
+    """Return the format that `convert --format` names, ignoring case: "auto" or a key of `FORMATS`.
 
     RAISES (typer.BadParameter): If there is no such format.
     """

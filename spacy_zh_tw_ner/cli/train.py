@@ -132,7 +132,10 @@ def _require_settings(arguments: list[str]) -> None:
 
 
 def paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Return the paths that a config reads from: the values of [paths], and the `source` pipelines of components."""
+    """Return an iterator over the paths that a config reads from.
+
+    These are the values of [paths], and the folders or packages from which components are sourced (`source`).
+    """
     values = [*config.get("paths", {}).values()]
     values += [component.get("source") for component in config.get("components", {}).values()]
     return (Path(value) for value in values if isinstance(value, str) and value)

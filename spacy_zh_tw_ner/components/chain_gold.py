@@ -1,5 +1,8 @@
 """Convert gold spans that may overlap to gold masks of several CRF chains.
 
+A chain is a tag sequence for one group of labels, and has a CRF of its own. A gold mask is a Boolean array that is True
+for the tags that a token may have. It has a row for each token, and a column for each tag of each chain.
+
 The gold spans of a document are those of `doc.spans[key]` or, if it has no such key, `doc.ents`. A token is without
 annotation if its `ent_iob` is 0. `doc.spans` cannot say which tokens are without annotation, so there is an exception:
 if a document has the key, and `ent_iob` is 0 for all of its tokens, then all of them have annotation. A token without
@@ -26,15 +29,17 @@ def gold_spans(doc: Doc, key: str) -> list[Span]:
 
 
 def read_chain_gold(examples: Iterable[Example], chains: TagChains, key: str) -> tuple[BoolsT, GoldProblems]:
-    """Convert gold spans to a gold mask of all chains.
+    """Convert gold spans to one gold mask for a batch.
 
-    Of two spans of one chain that overlap, the longer one is used: a chain cannot express both.
+    Each group of labels has a chain, which is a sequence with one tag per token. So a chain cannot express two spans
+    that overlap, and the longer one is used.
 
     examples (Iterable[Example]): Examples. The rows of the mask are the tokens of their predicted documents.
-    chains (TagChains): Tags of the component.
+    chains (TagChains): The chains of the component and their tags.
     key (str): Key of the gold spans in `doc.spans`.
-    RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_columns) bool: the tags that each token may
-        have in each chain; and counts of spans with problems, such as white space at their edges.
+    RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_columns) bool, with a row for each token of the
+        batch, and a column for each tag of each chain. It is True for tags that the token may have. The second item has
+        the number of spans with each problem, such as white space at their ends, for warnings.
     """
     masks, problems = [], GoldProblems()
     for example in examples:

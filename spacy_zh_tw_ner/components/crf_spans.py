@@ -153,7 +153,7 @@ class CRFSpanRecognizer(TrainableCRF):
 
     @property
     def scheme(self) -> TagChains:
-        """Tags and columns of the chains of the current labels."""
+        """Tags of each chain for the current labels, and the columns of these tags in the emissions."""
         if self._chains.labels != self.labels:
             self._chains = TagChains(self.labels, self.groups)
         return self._chains
@@ -193,7 +193,12 @@ class CRFSpanRecognizer(TrainableCRF):
         return (span.label_ for span in gold_spans(gold, self.spans_key))
 
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
-        """Return the gold mask: the tags that gold spans allow for each token, (n_rows, n_columns) bool."""
+        """Return the tags that gold spans allow for each token.
+
+        examples (Iterable[Example]): The batch. The tokens are those of the predicted documents.
+        RETURNS (np.ndarray): (n_rows, n_columns) bool, with a row for each token of the batch, and a column for each
+            tag of each chain. It is True for tags that the token may have.
+        """
         mask, problems = read_chain_gold(examples, self.scheme, self.spans_key)
         self.warnings.check_gold(problems, self.labels)
         return mask
@@ -202,12 +207,14 @@ class CRFSpanRecognizer(TrainableCRF):
         """Compute the loss, −log p(gold) summed over the chains, and its gradient.
 
         Gradients are averaged over the documents. The gradient of the emissions is returned; that of the transition
-        scores is added to the model. Tokens without gold annotations contribute nothing; the module
-        `chain_gold` defines them.
+        scores is added to the model. A token without gold annotation may have any tag, so it does not favour one. The
+        module `chain_gold` describes which tokens have annotation.
 
         examples (Iterable[Example]): The batch.
-        scores (EmissionsT): Emissions of its documents, (n_tokens, n_columns) each.
-        RETURNS (tuple[float, EmissionsT]): Loss summed over the documents, and the gradient of the emissions.
+        scores (EmissionsT): Emissions of its documents, (n_tokens, n_columns) each, with a column for each tag of each
+            chain.
+        RETURNS (tuple[float, EmissionsT]): Loss summed over the documents, and the gradient of the emissions, in the
+            shapes of `scores`.
         """
         examples = list(examples)
         validate_examples(examples, "CRFSpanRecognizer.get_loss")

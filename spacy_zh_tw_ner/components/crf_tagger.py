@@ -68,7 +68,10 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
 def _pass_through(
     model: Model[EmissionsT, EmissionsT], emissions: EmissionsT, is_train: bool
 ) -> tuple[EmissionsT, Callable[[EmissionsT], EmissionsT]]:
-    """Forward pass of the layer `transitions`: return the emissions unchanged."""
+    """Forward pass of the layer `transitions`, which thinc calls: return the emissions and gradient unchanged.
+
+    RETURNS (tuple[EmissionsT, Callable]): The emissions, and a backward pass that returns its argument.
+    """
     return emissions, _identity
 
 
@@ -79,7 +82,11 @@ def _identity(gradient: EmissionsT) -> EmissionsT:
 def _init_transitions(
     model: Model[EmissionsT, EmissionsT], X: EmissionsT | None = None, Y: EmissionsT | None = None
 ) -> None:
-    """Set the parameters of the layer `transitions` to zeros, once the number of tags is given."""
+    """Create the parameters of the layer `transitions`, all zeros. thinc calls it in `Model.initialize`.
+
+    The number of tags is the dimension `nO` or, if that is not set, the width of the sample emissions `X` or `Y`. If
+    there are none either, nothing is done. Existing parameters are kept.
+    """
     if model.has_dim("nO") is None:
         sample = X if X is not None else Y
         if not sample:

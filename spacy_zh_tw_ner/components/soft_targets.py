@@ -1,4 +1,4 @@
-"""Soft targets of knowledge distillation: the posterior of a teacher for a text, and the loss of batches with them.
+"""Soft targets of knowledge distillation: a teacher's distribution over tag paths, and the loss of batches with them.
 
 An unlabelled text is an `Example` whose reference document holds a `SoftTarget` in `user_data`. A batch may mix such
 examples with gold annotation:
@@ -6,8 +6,9 @@ examples with gold annotation:
     loss = Σ −log p(gold)  +  weight · T² · Σ H(teacher at temperature T, student at temperature T)
             annotated texts                  unlabelled texts
 
-Both distributions are softened, and T² keeps the size of the gradients (Hinton, Vinyals and Dean 2015, "Distilling the
-Knowledge in a Neural Network", section 2). `crf.gold` has the cross entropy of two CRFs.
+H is the cross entropy of two distributions over tag paths, see `crf.gold`. Both are softened: their scores are divided
+by the temperature T. The factor T² keeps the size of the gradients (Hinton, Vinyals and Dean 2015, "Distilling the
+Knowledge in a Neural Network", section 2).
 """
 
 from collections.abc import Callable, Sequence
@@ -28,11 +29,12 @@ KEY = "zh_tw_ner_soft_target"  # in `doc.user_data`
 
 @dataclass(frozen=True)
 class SoftTarget:
-    """The posterior of a teacher for one text: the distribution of its CRF over the tag paths.
+    """A teacher's distribution over the tag paths of one text, as marginal probabilities and expected counts.
 
     labels: Labels of the teacher, whose order determines its tags.
     marginals: (n_tokens, n_tags) marginal probabilities of the tags.
-    counts: (n_legal,) expected counts of the legal transitions, in row-major order of the matrix (from tag, to tag).
+    counts: (n_legal,) for each legal transition, how often it is expected to occur in the text. The order is the
+        row-major order of the matrix (from tag, to tag).
     temperature: T. The scores of the teacher were divided by it, and those of the student will be.
     weight: Weight of this text in the loss; an annotated text has the weight 1.
     """
@@ -44,7 +46,7 @@ class SoftTarget:
     weight: float = 1.0
 
     def put_into(self, doc: Doc) -> None:
-        """Store the target in the reference document of an example."""
+        """Store the target in `doc.user_data`. The document is to be the reference of an example."""
         doc.user_data[KEY] = self
 
     def arrays_for(self, scheme: TagScheme) -> tuple[FloatsT, FloatsT]:
@@ -92,16 +94,18 @@ def compare(
     scheme: TagScheme,
     compare_gold: Callable[[FloatsT, list[int]], Likelihood],
 ) -> Likelihood:
-    """Compute the likelihood of a batch in which some texts have soft targets: the negated loss, and its gradients.
+    """Compute the loss of a batch in which some texts have soft targets, and its gradients.
+
+    The loss of a text with a target is weight · T² · the cross entropy of teacher and student at the temperature T.
 
     rows (np.ndarray): (n_rows, n_tags) emissions of all texts.
     lengths (Sequence[int]): Number of rows of each text.
-    transitions (Transitions): Constrained transition scores.
+    transitions (Transitions): Transition scores, with PENALTY for illegal transitions.
     targets (Sequence[Optional[SoftTarget]]): The target of each text; None for gold annotation.
     scheme (TagScheme): Tag scheme of the student.
     compare_gold (Callable): Computes the likelihood of the texts without target, from their emissions and lengths.
-    RETURNS (Likelihood): The negated loss of each text, and the gradients of the emissions of all texts, in the order
-        of the batch; and the summed gradients of the transitions.
+    RETURNS (Likelihood): `log_likelihood` has the loss of each text, negated. `emissions` has the gradient of the
+        summed loss by the emissions, (n_rows, n_tags), and `transitions` that by the transition scores.
     RAISES (PipelineMismatchError): If a target has other labels than the scheme.
     """
     n_rows = np.asarray(lengths, dtype=np.int64)

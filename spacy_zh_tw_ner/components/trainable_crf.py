@@ -44,13 +44,22 @@ subword_features = false
 
 
 class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
-    """Trains a `CRFTagger`; subclasses read the gold annotations, and compute the loss."""
+    """Component that trains a `CRFTagger`, a model that returns emissions and holds transition scores.
+
+    Subclasses read the gold annotations, and compute the loss.
+
+    model: The `CRFTagger`.
+    label_smoothing: Weight of the uniform distribution over all legal paths in the training target; 0 is off.
+    """
 
     model: TaggerT
     label_smoothing: float
 
     def _configure_model(self, model: TaggerT, label_smoothing: float) -> None:
-        """Set the attributes of trainable components; call it after `_configure_pipe`.
+        """Set the attributes `model` and `label_smoothing`.
+
+        Constructors of subclasses call it after `_configure_pipe`, which sets the attributes that other components with
+        a CRF have as well.
 
         model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
         label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over

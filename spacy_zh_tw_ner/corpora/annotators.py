@@ -38,7 +38,8 @@ def read_annotators(paths: Sequence[Path], reading: Reading, notify: NotifyT = i
     and the name of the file is added to each name.
 
     paths (Sequence[Path]): The files.
-    reading (Reading): Settings of the readers.
+    reading (Reading): Settings for all files, such as the unit of offsets, and functions that receive messages and
+        rejected records.
     notify (Callable[[str], object]): Receives messages about rejected annotations.
     RETURNS (dict[str, list[Record]]): Name of an annotator → records of this annotator, with valid entities.
     RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.

@@ -28,7 +28,7 @@ class RawSpan(NamedTuple):
     start, end: Offsets in the unit of the file.
     label: Label of the annotation.
     surface: The annotated text, if the file repeats it.
-    gaps: Start and end of the gaps in a discontinuous brat annotation; only white space is allowed in them.
+    gaps: Start and end of each gap in a discontinuous brat annotation. Gaps may contain only white space.
     origin: Line of the annotation; used only in the message that rejects an annotation with gaps.
     """
 
@@ -42,7 +42,14 @@ class RawSpan(NamedTuple):
 
 @dataclass
 class RawRecord:
-    """A text and its spans with the offsets of the file. `resolve_offsets` converts it to a `Record`."""
+    """A text and its spans with the offsets of the file. `resolve_offsets` converts it to a `Record`.
+
+    text, spans: The text and its annotations. origin: File and line, for messages.
+    doc_id: Id of the document. rejects: Annotations that the reader has rejected.
+    annotator: Person who annotated the text. task: Id of the text in the annotation tool.
+
+    A string is empty if the file does not have the value.
+    """
 
     text: str
     spans: list[RawSpan]

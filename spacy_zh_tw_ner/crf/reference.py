@@ -31,10 +31,12 @@ from .transitions import PENALTY, FloatsT, Transitions
 
 
 class Reference(NamedTuple):
-    """Forward and backward variables of one sequence.
+    """Forward and backward variables of one sequence, as logarithms.
 
-    log_alpha, log_beta: (n_tokens, n_tags) α and β. log_z: log-partition. expected_counts: (n_tags, n_tags) expected
-    number of times that each transition occurs.
+    log_alpha: (n_tokens, n_tags) logsumexp of the scores of all paths from the first token to this tag of this token.
+    log_beta: (n_tokens, n_tags) the same for all continuations of this tag to the last token.
+    log_z: logsumexp of the scores of all paths, the logarithm of the partition function.
+    expected_counts: (n_tags, n_tags) expected number of times that each transition occurs, from row to column.
     """
 
     log_alpha: FloatsT
@@ -68,10 +70,10 @@ def run_reference(emissions: FloatsT, transitions: Transitions) -> Reference:
 
 
 def recompute_sequence(emissions: FloatsT, transitions: Transitions, *, sequence: int) -> Reference:
-    """Compute a sequence of a batch that underflows in float32.
+    """Compute the forward and backward variables of a sequence in float64, because they underflow in float32.
 
     emissions (np.ndarray): (n_tokens, n_tags) emissions of the sequence.
-    transitions (Transitions): Constrained transition scores.
+    transitions (Transitions): Transition scores, with PENALTY for illegal transitions.
     sequence (int): Index of the sequence in the batch, for the message.
     RETURNS (Reference): Values in float64.
     RAISES (SettingError): If there is no legal path.
@@ -86,7 +88,7 @@ def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:
     """Find the most probable path (Viterbi 1967): the forward recursion with a maximum in place of logsumexp.
 
     emissions (np.ndarray): (n_tokens, n_tags), at least one token.
-    transitions (Transitions): Constrained transition scores.
+    transitions (Transitions): Transition scores, with PENALTY for illegal transitions.
     RETURNS (list[int]): A tag index for each token.
     """
     e, (A, pi, eta) = emissions.astype(np.float64), (scores.astype(np.float64) for scores in transitions)
@@ -102,7 +104,10 @@ def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:
 
 
 def log_sum_exp(values: FloatsT, axis: int) -> FloatsT:
-    """Return log Σ exp(values) along an axis. PENALTY is finite, so forbidden transitions do not cause NaN."""
+    """Return log Σ exp(values) over an axis, which the result does not have.
+
+    PENALTY, the score of forbidden transitions, is finite. So they do not cause NaN.
+    """
     peak = values.max(axis, keepdims=True)
     total: FloatsT = np.log(np.exp(values - peak).sum(axis)) + peak.squeeze(axis)
     return total

@@ -39,10 +39,10 @@ def constrain(scores: Transitions, legal: Transitions) -> Transitions:
 
 
 def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: float) -> tuple[FloatsT, Transitions]:
-    """Divide all scores by a temperature. Forbidden scores keep PENALTY.
+    """Divide all scores by a temperature. Forbidden emissions and transitions keep PENALTY.
 
     emissions (np.ndarray): (n_rows, n_tags)
-    transitions (Transitions): Constrained transition scores.
+    transitions (Transitions): Transition scores, with PENALTY for illegal transitions.
     temperature (float): Greater than 0; 1 changes nothing.
     RETURNS (tuple[np.ndarray, Transitions]): Divided emissions and transitions in float32.
     """
@@ -56,10 +56,10 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
 
 
 def is_allowed(scores: FloatsT) -> BoolsT:
-    """Return a mask that is False for forbidden scores: those of PENALTY / 2 or less.
+    """Return a mask that is False for forbidden scores: those of PENALTY / 2 or less, where PENALTY is −1e30.
 
-    The bound is not PENALTY itself, because other scores may have been added to PENALTY. NaN is not treated as
-    forbidden, so that decoding reports it.
+    The bound is not PENALTY itself, because other scores may have been added to PENALTY. The mask is True for NaN, so
+    that decoding reports it.
     """
     return ~(scores <= PENALTY / 2)
 

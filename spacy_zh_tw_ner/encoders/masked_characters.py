@@ -60,10 +60,14 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Yield the hidden states of a long document in chunks. No character is masked.
+    """Return an iterator over the hidden states of a long document in chunks. No character is masked.
 
-    This is the layer's hook `encode_chunks`, which calls the hook of the wrapped encoder. None if that encoder has no
-    such hook.
+    `CRFTagger` calls this hook in prediction. It calls the hook of the wrapped encoder.
+
+    model (Model[list[Doc], list[Floats2d]]): This layer.
+    doc (Doc): The document.
+    RETURNS (Optional[Iterator[Floats2d]]): Hidden states in the order of the tokens, (n, nO) for each chunk. None if
+        the wrapped encoder cannot encode in chunks.
     """
     return long_documents.encode_chunks(model.layers[0], doc)
 
@@ -108,8 +112,11 @@ def unmasked(doc: Doc) -> Doc:
 
 
 def _mask(docs: list[Doc], lengths: list[int], masked_rows: npt.NDArray[np.int64]) -> list[Doc]:
-    """Copy documents, and replace the text and the norm of the masked tokens with MASK.
+    """Copy documents, and replace the text and the norm of the masked tokens with the string MASK.
 
+    Each copy refers to its original, which `unmasked` returns.
+
+    docs (list[Doc]): The documents, which are not changed.
     lengths (list[int]): Number of tokens of each document.
     masked_rows (np.ndarray): Indices of the masked tokens, counted through all documents of the batch.
     """

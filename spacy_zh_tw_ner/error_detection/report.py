@@ -75,8 +75,9 @@ class JudgedSentence:
     def suspicion(self) -> float:
         """Return score · cost, by which sentences are ranked in descending order.
 
-        The score is fitted on planted errors, which are random and therefore implausible. The cost is high for
-        plausible errors, too, and grows with their number in a sentence. The product ranks both kinds of errors well.
+        The score is from a regression that was fitted on errors planted in copies of the corpus. Planted errors are
+        random and therefore implausible. The cost, −log p(gold), is high for plausible errors, too, and grows with
+        their number in a sentence. The product ranks both kinds of errors well.
         """
         return self.score * self.cost
 
@@ -147,7 +148,7 @@ class ErrorReport:
         return sum(sentence.score for sentence in self.sentences)
 
     def kinds(self, least: float = LIKELY) -> dict[str, int]:
-        """Return kind → number of suspects with a score of at least `least`."""
+        """Return kind of error → number of suspects with a score of at least `least`. All KINDS are keys."""
         counts = Counter(one.kind for sentence in self.sentences for one in sentence.suspects if one.score >= least)
         return {kind: counts[kind] for kind in KINDS}
 
@@ -171,10 +172,12 @@ def make_report(
 ) -> ErrorReport:
     """Find the suspects of all sentences, sort the sentences by suspicion, and count the texts of the suspects.
 
-    records (Sequence[Record]), judgements (Sequence[Judgement]): The sentences, and the judgement of each.
+    records (Sequence[Record]): The sentences with their gold entities.
+    judgements (Sequence[Judgement]): For each sentence, its best reading and costs under the pipeline.
     scores (Sequence[float]): For each sentence, the probability that at least one annotation is wrong.
-    site_scores (Sequence[Mapping[Entity, float]]): For each sentence, entity of a site → probability that the
-        annotation of this site is wrong.
+    site_scores (Sequence[Mapping[Entity, float]]): For each sentence, entity → probability that the annotation is wrong
+        there. The entities are gold entities, and probable entities that overlap no gold entity. Other entities get 0.
+    RETURNS (ErrorReport): The report.
     """
     judged = []
     for record, judgement, score, sites in zip(records, judgements, scores, site_scores, strict=True):

@@ -33,13 +33,20 @@ EmissionsT: TypeAlias = Callable[[list[Doc]], FloatsT]  # documents → (n_token
 
 @dataclass(frozen=True)
 class ExportComparison:
-    """Comparison of two models on the same random texts: difference of emissions, number of equal tags, and speed."""
+    """Comparison of two models on the same random texts: difference of emissions, number of equal tags, and speed.
 
-    difference: float  # largest difference of two emissions, relative to the largest emission
-    characters: int  # number of characters
-    same: int  # number of characters with the same tag
-    speed: float  # characters per second of the second model
-    speed_before: float  # characters per second of the first model, with the same number of threads
+    difference: Largest absolute difference of two emissions, relative to the largest emission of the first model.
+    characters: Number of characters in all texts.
+    same: Number of characters to which both models give the same tag.
+    speed: Characters per second of the second model.
+    speed_before: Characters per second of the first model, with the same number of threads.
+    """
+
+    difference: float
+    characters: int
+    same: int
+    speed: float
+    speed_before: float
 
 
 def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folder: Path) -> ExportComparison:
@@ -48,7 +55,7 @@ def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folde
     nlp (Language): The pipeline, in float32.
     ner (CRFEntityRecognizer): The exported recognizer.
     encoder (Model[list[Doc], list[Floats2d]]): The encoder of the recognizer.
-    folder (Path): The folder of model.onnx and pieces.npz.
+    folder (Path): The folder of model.onnx (the graph) and pieces.npz (the wordpieces of all characters).
     RETURNS (ExportComparison): Differences between the pipeline and the graph.
     RAISES (PipelineError): If emissions differ by more than TOLERANCE, or a tag differs.
     """

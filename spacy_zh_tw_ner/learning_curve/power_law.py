@@ -2,6 +2,7 @@
 
     F(n) = a − b · n^−c        0 ≤ a ≤ 100, b ≥ 0, RATES[0] ≤ c ≤ RATES[-1]
 
+n is the amount of training data, and a, b and c are fitted. RATES are the values that c may have, from 0.05 to 2.
 The law has a limit `a`, which more data cannot exceed, and it describes learning curves of classifiers, of translation
 and of entity recognizers well (Cortes et al. 1994, "Learning Curves: Asymptotic Values and Rate of Convergence";
 Kolachina et al. 2012, "Prediction of Learning Curves in Machine Translation"; Figueroa et al. 2012, "Predicting Sample

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 
 class Recognizer(Protocol):
-    """Interface of recognizers, which find the entities of texts. No part of a text stays in memory afterwards."""
+    """Interface of recognizers, which find the entities of texts. No part of a text stays in memory afterwards.
 
-    labels: tuple[str, ...]  # labels that an entity may have
-    span_labels: tuple[str, ...]  # labels that an overlapping entity may have; empty if the pipeline finds none
-    evidence_labels: tuple[str, ...]  # labels for which gazetteer matches can be evidence
-    min_score: float  # lowest score of an entity; 0 for no limit
+    labels: Labels that an entity may have.
+    span_labels: Labels that an overlapping entity may have; empty if the recognizer finds none.
+    evidence_labels: Labels for which gazetteer matches can raise the probability of an entity.
+    min_score: Lowest score of an entity; 0 for no limit.
+    """
+
+    labels: tuple[str, ...]
+    span_labels: tuple[str, ...]
+    evidence_labels: tuple[str, ...]
+    min_score: float
 
     def __call__(
         self, texts: Sequence[str], gazetteers: Sequence[Hints | None] | None = None
@@ -34,10 +40,10 @@ class Recognizer(Protocol):
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
-            matches. None instead of a sequence: no text has matches.
-        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters; `FoundEntities` if the
-            pipeline also finds overlapping entities.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): For each text, the words of a gazetteer that occur in it, or
+            None if there are none. None instead of a sequence: no text has such words.
+        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters. If the pipeline also
+            finds overlapping entities, each tuple is a `FoundEntities`, whose attribute `spans` has these entities.
         RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """
 

@@ -6,6 +6,9 @@ arrives, the connection that has waited longest is closed. So clients that open 
 cannot keep other clients out, and file descriptors cannot run out:
 
     limit of open files ≥ files open at start + connections + ARRIVING + FILES
+
+ARRIVING is the largest number of connections that are accepted and not yet in the pool, or dropped and not yet closed.
+FILES is the number of descriptors reserved for temporary files of long texts, and for the loading of pipelines.
 """
 
 import asyncio
@@ -176,7 +179,10 @@ class Connection(H11Protocol):
         super().resume_writing()
 
     def begin_request(self) -> None:
-        """Add one to the requests in progress, and mark the connection as busy."""
+        """Add one to the requests in progress, and mark the connection as busy.
+
+        The middleware in `access` calls it for each request.
+        """
         self._requests += 1
         self._pool.works(self)
 

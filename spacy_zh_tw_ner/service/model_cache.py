@@ -40,7 +40,10 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
 
 
 class ServedPipeline:
-    """One version of a pipeline that requests can name. Its attributes are set when it is loaded.
+    """One version of a pipeline that requests can name.
+
+    `recognizer` is None while it is not in memory. `labels`, `span_labels`, `evidence_labels` and `min_score` are those
+    of the recognizer. They are set when it is first loaded, and kept after it is unloaded. Before, `labels` is None.
 
     A reload creates another `ServedPipeline` of the same name for later requests. A request that has begun keeps its
     object, so one recognizer processes all texts of the request.
@@ -63,7 +66,7 @@ class ServedPipeline:
             raise SettingError(Errors.ZT504.format(name=name, size=self.size / 2**20, limit=limit / 2**20))
 
     def load(self, load: LoadT) -> Recognizer:
-        """Load and return the recognizer, and set the attributes: version, labels and `min_score`.
+        """Load and return the recognizer, and set the attributes that describe it: version, labels and `min_score`.
 
         load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
         """

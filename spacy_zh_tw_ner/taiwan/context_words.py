@@ -136,7 +136,11 @@ class ContextFinder:
         return self._first_after(end) if before is NO_CONTEXT else before
 
     def _first_after(self, end: int) -> Context:
-        """Return the first context word in the characters after a number, unless its label is `OTHER`."""
+        """Return the first context word in the `CHARS_AFTER` characters after a number.
+
+        end (int): End of the number.
+        RETURNS (Context): The word; `NO_CONTEXT` if there is none, or if the label of the first one is `OTHER`.
+        """
         match = _CONTEXT_WORD.search(self._view, end, end + CHARS_AFTER)
         context = NO_CONTEXT if match is None else _CONTEXTS[match[0]]
         return NO_CONTEXT if context.label == OTHER else context

@@ -92,10 +92,11 @@ def _currency(before: str | None, after: str | None, default: str | None) -> str
 
 
 def _amount(number: str, rest: str | None) -> Decimal | None:
-    """Return the value of an amount.
+    """Return the value of an amount in units of the currency.
 
     number (str): The number before the unit, such as 三 in 三元五角.
     rest (Optional[str]): The text after the unit, such as 五 in 一塊五 and 五角 in 三元五角.
+    RETURNS (Optional[Decimal]): The value, such as 3.5 for 三元五角; None if one of both texts is not understood.
     """
     value = normalize_cardinal(number)
     if value is None or isinstance(value, Fraction):

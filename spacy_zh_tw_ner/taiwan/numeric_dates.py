@@ -4,8 +4,8 @@ Two numbers with a slash may be a date, a fraction, a page number (第3/5頁) or
 depends on the text around them:
 
     3/20        0.55   a date: people write no such fraction
-    1/2         0.35   a date or a fraction: below the default threshold (0.55 at the beginning of a line)
-    1/2（一）   0.85   a day of the week, a time of day or a word such as 日期 is beside it
+    1/2         0.35   a date or a fraction; not reported by default. At the beginning of a line, the score is 0.55
+    1/2（一）   0.85   a day of the week, a time of day or a word such as 日期 is next to it
 """
 
 import re
@@ -122,7 +122,15 @@ def _is_part_of_number(view: str, begin: int, stop: int) -> bool:
 
 
 def _date_with_year(view: str, match: "re.Match[str]", contexts: ContextFinder) -> Finding:
-    """Score a match of YEAR_MONTH_DAY by its era, the length of its year and its separator."""
+    """Return the finding for a match of YEAR_MONTH_DAY: DATE or, by the text around it, BIRTHDAY.
+
+    The score of a DATE depends on the length of its year and on its separator. It is higher after an era such as 民國,
+    which becomes part of the finding, and lower after a word for versions.
+
+    view (str): The text as `fold_widths` returns it.
+    match (re.Match[str]): The match.
+    contexts (ContextFinder): Finds context words in the text.
+    """
     begin, stop = match.span()
     era = ERA_BEFORE.search(view, max(0, begin - 5), begin)
     year, sep = match["year"], match["sep"].strip()
@@ -139,7 +147,14 @@ def _date_with_year(view: str, match: "re.Match[str]", contexts: ContextFinder) 
 
 
 def _month_and_day(view: str, match: "re.Match[str]", contexts: ContextFinder) -> Finding:
-    """Score a match of MONTH_DAY by the words and numbers around it."""
+    """Return the finding for a match of MONTH_DAY: DATE or, by the text around it, BIRTHDAY.
+
+    The score of a DATE depends on the words and numbers around it, see the docstring of the module.
+
+    view (str): The text as `fold_widths` returns it.
+    match (re.Match[str]): The match.
+    contexts (ContextFinder): Finds context words in the text.
+    """
     begin, stop = match.span()
     before = max(0, begin - CHARS_BEFORE)
     is_in_series_of_numbers = (

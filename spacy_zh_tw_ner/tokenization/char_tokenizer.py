@@ -74,7 +74,10 @@ class CharTokenizer(DummyTokenizer):
     def _configure(self, *, group: list[str], normalize: list[str], script: str | None) -> None:
         """Check the settings of the tokenizer, apply them, and set the norms of characters in the vocabulary.
 
-        The arguments are those of `CharTokenizer`.
+        group (list[str]): Kinds of character sequences that become one token: "latin", "digit".
+        normalize (list[str]): Character folds of `norm_`: "width", "variants".
+        script (Optional[str]): OpenCC configuration that converts `norm_`; None for no conversion.
+        RAISES (ZhTwNerError): For an unknown name in one of them.
         """
         for name in group:
             if name not in GROUPS:
@@ -181,7 +184,12 @@ class CharTokenizer(DummyTokenizer):
         return self
 
     def _configure_from(self, data: object) -> None:
-        """Check and apply settings that were read from a file."""
+        """Check and apply settings that were read from a file.
+
+        data (object): The parsed JSON: an object with the keys of `config`.
+        RAISES (UnreadableFileError): If keys are missing or unknown, or a value has the wrong type.
+        RAISES (ZhTwNerError): For an unknown name in `group`, `normalize` or `script`.
+        """
         found = require_type("the settings", data, dict)
         require(found.keys() == self.config.keys(), "the settings", sorted(found), ", ".join(self.config))
         for name in ("group", "normalize"):

@@ -18,10 +18,14 @@ MIB = 2**20
 
 
 class PeakMemory(NamedTuple):
-    """Peak memory since the start of the process in MiB, and its kind: memory of the GPU, or resident main memory."""
+    """Peak memory since the start of the process.
+
+    mib: The peak in MiB.
+    of: "GPU" for the memory that torch has allocated on the GPU, "RSS" for the resident main memory of the process.
+    """
 
     mib: float
-    of: str  # "GPU": allocated by torch; "RSS": resident memory of the process
+    of: str
 
 
 def peak_memory() -> PeakMemory | None:
@@ -82,6 +86,10 @@ class Rates:
 
 class Pace:
     """Measures the speed of a training run, and estimates its remaining time.
+
+    The training logger calls `step` after each step without evaluation. After a step with evaluation, it calls
+    `last_step`, `characters_per_second` and `seconds_left`, and then `resume`. If the run was resumed, it calls
+    `start_at` at the first evaluation.
 
     max_steps (int): The setting `max_steps` of [training]; 0 for no limit.
     max_epochs (int): The setting `max_epochs` of [training]; 0 or −1 for no limit.

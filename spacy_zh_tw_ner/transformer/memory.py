@@ -96,14 +96,17 @@ def freeze(model: Base, n: int) -> None:
 
 
 def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> None:
-    """Discard the activations of each layer in training, and compute them again for the backward pass.
+    """Make each layer discard its activations in training, and compute them again in the backward pass.
+
+    The forward method of each layer is replaced, in place. With `use_reentrant=False`, the input of a layer does not
+    have to require a gradient; this is needed for frozen embeddings, LoRA and quantized weights.
 
     This is gradient checkpointing (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). The
-    implementation in transformers supports some model families only, and not ALBERT. With `use_reentrant=False`, the
-    input of a layer does not have to require a gradient; this is needed for frozen embeddings, LoRA and quantized
-    weights.
+    implementation in transformers supports some model families only, and not ALBERT.
 
-    contexts (Callable): Returns the context managers of the first and of the second forward pass of a layer.
+    model (Base): The model.
+    contexts (Callable): Called without arguments in each training pass of a layer, as `context_fn` of
+        `torch.utils.checkpoint`. Returns two context managers: one for this pass, and one for its repetition.
     """
     for layer in layers_of(model):
         layer.forward = partial(_run_layer, layer, contexts)
@@ -112,7 +115,10 @@ def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> Non
 def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any) -> Any:
     """Call the forward method of a layer. In training, its activations are discarded, and computed again later.
 
-    contexts (Callable): Returns the context managers of the first and of the second forward pass.
+    layer (nn.Module): The layer.
+    contexts (Callable): Returns two context managers: one for this forward pass, and one for its repetition.
+    args, kwargs: Arguments of the forward method.
+    RETURNS (Any): The result of the forward method.
     """
     forward = partial(type(layer).forward, layer)
     if layer.training and torch.is_grad_enabled():

@@ -108,7 +108,7 @@ def read_kept(data: object) -> npt.NDArray[np.int32] | None:
 
 
 def packed_config(text: object) -> Any:
-    """Read the saved config of a base model, without the keys in DROPPED.
+    """Read the saved config of a base model, without the keys in DROPPED, which name code or other files.
 
     text (object): A `PretrainedConfig` as a string of JSON.
     RETURNS (PretrainedConfig): The config.
@@ -132,6 +132,9 @@ def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
     """Check that the values of a config have the types of the default values of its model family.
 
     transformers does not check all of them. It would call the value of an activation function even if it is a number.
+
+    fields (dict[str, Any]): The config. defaults (dict[str, Any]): The default config of its family.
+    RAISES (UnreadableFileError): If a value has another type. A missing value is allowed, and so is null.
     """
     for name, default in defaults.items():
         value = fields.get(name)
@@ -151,6 +154,7 @@ def _require_sizes(fields: dict[str, Any], place: str = "config") -> None:
 
     fields (dict[str, Any]): The config, or a nested dictionary.
     place (str): Path of `fields`, for the message.
+    RAISES (UnreadableFileError): If a number is too large, or less than −1.
     """
     for name, value in fields.items():
         key = f"{place}.{name}"
@@ -187,9 +191,11 @@ def packed_tokenizer(files: object) -> "PreTrainedTokenizerBase":
 
 
 def _without_code(data: bytes) -> bytes:
-    """Remove the keys of a tokenizer config that name code, or files outside its folder.
+    """Return a tokenizer config without the keys that name code, or files outside its folder.
 
     data (bytes): The config in JSON.
+    RETURNS (bytes): The config without these keys, in JSON.
+    RAISES (UnreadableFileError): If the config is not a JSON object. ValueError: If `data` is not JSON.
     """
     fields = require_type("tokenizer_config.json", parse_json(data), dict)
     kept = {key: value for key, value in fields.items() if key not in DROPPED and not key.endswith(("_file", "_files"))}

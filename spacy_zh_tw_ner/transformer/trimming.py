@@ -108,7 +108,8 @@ def special_ids(config: "PretrainedConfig") -> dict[str, list[int]]:
 def _characters(wanted: MaskT | None) -> list[str]:
     """Return the characters of a mask, without surrogates.
 
-    wanted (Optional[MaskT]): (0x110000,) the code points; None for all code points in RANGES.
+    wanted (Optional[MaskT]): (0x110000,) True for each code point to return. None for all code points in RANGES: the
+        planes of writing systems, and variation selectors.
     """
     codes = (
         chain.from_iterable(range(*bounds) for bounds in RANGES) if wanted is None else np.flatnonzero(wanted).tolist()
@@ -187,7 +188,8 @@ def _types(node: Any) -> set[str]:
 def _byte_sequences(vocabulary: dict[str, int], *, keeps_all: bool) -> Iterator[int]:
     """Yield the ids of wordpieces that are single bytes or, with `keeps_all`, several bytes of one character.
 
-    Characters outside of RANGES, such as those of private use, are split into these wordpieces.
+    Characters outside of RANGES (the planes of writing systems, and variation selectors) are split into these
+    wordpieces, such as the characters of private use in planes 15 and 16.
 
     vocabulary (dict[str, int]): Wordpiece → id, of a byte-level BPE model.
     keeps_all (bool): Whether the trimmed vocabulary keeps all characters.

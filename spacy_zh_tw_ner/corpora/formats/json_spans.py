@@ -34,7 +34,7 @@ def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     the first and the last character of the entity.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
     """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
@@ -46,7 +46,7 @@ def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     setting of the doccano project. The export does not name the unit, so it is detected.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
     """
     return _read_spans(path, reading, "doccano")
 
@@ -58,7 +58,7 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     or ignored in Prodigy are left out, and the user is notified of their number.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
     """
     return _read_spans(path, reading, "spaCy")
 
@@ -111,7 +111,7 @@ def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawReco
     """Yield the records of a file of JSON objects with a text and spans. Their offsets are not converted.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
     name (str): The format: "CLUENER", "doccano" or "spaCy".
     """
     left_out: Counter[str] = Counter()

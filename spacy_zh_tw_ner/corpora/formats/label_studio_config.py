@@ -50,11 +50,21 @@ class SpanControl(NamedTuple):
 
 @dataclass
 class _Tags:
-    """Collects the `<Text>`, `<Labels>` and `<Label>` tags of a labelling configuration from XML events."""
+    """Collects the `<Text>`, `<Labels>` and `<Label>` tags of a labelling configuration from XML events.
 
-    texts: dict[str, str] = field(default_factory=dict)  # name → attribute `value`
-    remote: set[str] = field(default_factory=set)  # names of texts that are loaded from URLs
-    controls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)  # name, toName, labels
+    The XML parser calls `start` and `end` for each tag.
+
+    texts: Name of a `<Text>` tag → its attribute `value`.
+    remote: Names of `<Text>` tags whose texts are loaded from URLs.
+    controls: Name and attribute `toName` of each `<Labels>` tag, and its labels: label of a pipeline → label of the
+        project.
+    open: Names of the tags that are not yet closed, in lower case, the innermost last.
+    n: Number of start tags so far.
+    """
+
+    texts: dict[str, str] = field(default_factory=dict)
+    remote: set[str] = field(default_factory=set)
+    controls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     n: int = 0
 
