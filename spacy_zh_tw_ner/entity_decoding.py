@@ -171,7 +171,11 @@ class EntityDecoder:
         return constrain_emissions(raised, *self._scheme.illegal_cells(here))
 
     def decode_rows(self, rows: RowsT) -> Prediction:
-        """Decode the entities of one text from the scores of all its tokens, (n_rows, n_tags)."""
+        """Decode the entities of one text.
+
+        rows (RowsT): (n_rows, n_tags) results of `scores` for all tokens of the text, in memory or on disk.
+        RETURNS (Prediction): Entities with token indices, and their probabilities.
+        """
         long = LongSequence(rows, self._transitions)
         if self._min_score:
             found = list(self._resolve(long.probable_segments(self._scheme.patterns(), self._min_score)))
@@ -192,11 +196,16 @@ class EntityDecoder:
 
 
 class ChainDecoder:
-    """Decodes the emissions of several CRF chains; entities of different chains may overlap.
+    """Decodes overlapping entities with several CRFs (chains), one for each group of labels that do not overlap.
 
-    chains (TagChains): The tags and columns of each chain.
-    transitions (Sequence[Transitions]): Constrained transition scores of each chain.
-    temperature, min_score: See `EntityDecoder`.
+    Each chain has its own tags, which are some of the columns of the emissions, and an `EntityDecoder`.
+
+    chains (TagChains): The tags of each chain, and their columns in the emissions.
+    transitions (Sequence[Transitions]): Constrained transition scores of each chain, not divided by the temperature.
+    temperature (float): Temperature of all chains, by which all scores are divided.
+    min_score (float): If 0, the entities are those of the best path of each chain. Otherwise, spans with at least this
+        probability are candidates. Of overlapping candidates of one chain, those with the largest Σ (score − min_score)
+        are chosen.
     """
 
     def __init__(
@@ -215,7 +224,14 @@ class ChainDecoder:
         white_space: WhiteSpace | None = None,
         evidence: Evidence = NO_EVIDENCE,
     ) -> list[Prediction]:
-        """Decode a batch of texts. Arguments and results are those of `EntityDecoder.decode`, with all columns."""
+        """Decode the entities of a batch of texts.
+
+        emissions (np.ndarray): (n_rows, n_columns) emissions of all texts and chains, one row per token.
+        lengths (Sequence[int]): Number of tokens of each text.
+        white_space (Optional[WhiteSpace]): White space in these tokens; None if there is none.
+        evidence (Evidence): Bonuses for emissions; `tags` are columns of `emissions`.
+        RETURNS (list[Prediction]): One for each text, with the entities of all chains.
+        """
         found = [
             decoder.decode(emissions[:, columns], lengths, white_space, of_chain)
             for decoder, columns, of_chain in self._parts(evidence)
@@ -225,7 +241,13 @@ class ChainDecoder:
     def decode_long(
         self, chunks: Iterable[FloatsT], white_space: WhiteSpace | None = None, evidence: Evidence = NO_EVIDENCE
     ) -> Prediction:
-        """Decode one long text from chunks of its emissions; see `EntityDecoder.decode_long`."""
+        """Decode the entities of one long text from chunks of its emissions, in bounded memory.
+
+        chunks (Iterable[np.ndarray]): (n, n_columns) emissions of chunks of the text, in order.
+        white_space (Optional[WhiteSpace]): White space in the whole text; None if there is none.
+        evidence (Evidence): Bonuses for the emissions of the whole text; `tags` are columns of the emissions.
+        RETURNS (Prediction): Equal to the result of `decode` for the whole text.
+        """
         parts = self._parts(evidence)
         with ExitStack() as stack:
             stores = [stack.enter_context(DiskArray(len(columns))) for _, columns, _ in parts]
@@ -239,7 +261,12 @@ class ChainDecoder:
         return _join(found)
 
     def _parts(self, evidence: Evidence) -> list[tuple[EntityDecoder, IntsT, Evidence]]:
-        """Return the decoder, the columns and the evidence of each chain."""
+        """Divide evidence by chain.
+
+        evidence (Evidence): Bonuses whose `tags` are columns of the emissions of all chains.
+        RETURNS (list[tuple[EntityDecoder, np.ndarray, Evidence]]): For each chain: its decoder, the indices of its
+            columns, and its bonuses, whose `tags` are indices into these columns.
+        """
         parts: list[tuple[EntityDecoder, IntsT, Evidence]] = []
         for decoder, columns in zip(self._decoders, self._chains.columns, strict=True):
             here = np.isin(evidence.tags, columns)

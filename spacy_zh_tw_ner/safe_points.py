@@ -46,8 +46,8 @@ def is_interruptible() -> bool:
 def safe_point() -> None:
     """Call the function that `interrupted_by` installed, if any. It does other work, or raises an error to cancel.
 
-    The caller must be able to stop here: it must not hold a lock, be inside a context manager, or have data structures
-    that are changed in part only.
+    The caller must be able to stop here: it must not hold a lock, be inside a context manager whose effect the other
+    work must not have, or have data structures that are changed in part only.
     """
     interrupt = _interrupt.get()
     if interrupt is not None:

@@ -72,7 +72,7 @@ class JsonLinesWriter:
 
 
 class TextLinesWriter:
-    """Writes masked texts, one per line."""
+    """Writes the texts of records, one per line. Only masked outputs have this format: the texts are masked already."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.lines: list[bytes] = []
@@ -166,10 +166,8 @@ def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> N
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
     """Write the rows of all Parquet files in `parts`, one file per chunk, to one Parquet file.
 
-    The columns are those that the settings of the job ask for.
-
-    The files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows
-    or `GROUP_BYTES` bytes.
+    Files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows or
+    `GROUP_BYTES` bytes. The settings of the job determine the columns.
     """
     import pyarrow as pa
 

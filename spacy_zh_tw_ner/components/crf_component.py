@@ -34,7 +34,8 @@ def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
 class CRFComponent(CRFPipe):
     """Recognizes entities with a CRF over BIOES tags; subclasses compute the emissions and transitions.
 
-    The other settings are those of `CRFPipe`, the base class.
+    The other settings are those of `CRFPipe`, the base class: `min_score` balances precision and recall, and `scorer`
+    computes the scores of `nlp.evaluate`.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
@@ -43,7 +44,15 @@ class CRFComponent(CRFPipe):
     """
 
     def _configure(self, vocab: Vocab, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None) -> None:
-        """Set the attributes that all subclasses share; `CRFComponent` and `CRFPipe` describe the arguments."""
+        """Set the attributes that all subclasses share. The constructors of the subclasses call this method.
+
+        vocab (Vocab): The shared vocabulary.
+        name (str): Name of this instance.
+        min_score (float): From 0 to 1. If 0, the best path is decoded; else all entities with this probability.
+        overwrite (bool): Replace entities of earlier components, instead of keeping them.
+        scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
+        RAISES (SettingError): If `min_score` is not between 0 and 1.
+        """
         self._configure_pipe(vocab, name, min_score, scorer)
         self.overwrite = overwrite
         self._scheme = TagScheme(())
@@ -63,7 +72,9 @@ class CRFComponent(CRFPipe):
         return EntityDecoder(self.scheme, self.transitions(), temperature=self.temperature, min_score=self.min_score)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
-        """Write entities and their scores to `doc.ents` and `doc.spans`.
+        """Write the predicted entities to `doc.ents`, and those with a score also to `doc.spans["ner"]`.
+
+        Without `overwrite`, earlier entities are kept, and predictions that overlap them are dropped.
 
         docs (Iterable[Doc]): The documents.
         predictions (list[Prediction]): The prediction of each document, from `predict`.

@@ -26,7 +26,10 @@ from .span_annotations import write_evidence
     default_config={"bonus": DEFAULT_BONUS, "override": False},
 )
 def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "Gazetteer":
-    """Build the component `zh_tw_gazetteer`; the settings are those of Gazetteer."""
+    """Build the component `zh_tw_gazetteer`, without words. Its settings are those of Gazetteer.
+
+    `Gazetteer.add` and `initialize` set the words, and `from_disk` and `from_bytes` load them.
+    """
     return Gazetteer(name=name, bonus=bonus, override=override)
 
 
@@ -112,7 +115,7 @@ class Gazetteer(Pipe):
             self._list = WordList(words)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the words; the settings are in the config of the pipeline."""
+        """Serialize the words; the settings are in the config of the pipeline. `exclude` is not used."""
         data: bytes = srsly.msgpack_dumps(self.words)
         return data
 
@@ -123,7 +126,7 @@ class Gazetteer(Pipe):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the words to a JSON file; the settings are in the config of the pipeline."""
+        """Write the words to a JSON file; the settings are in the config of the pipeline. `exclude` is not used."""
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
@@ -136,10 +139,12 @@ class Gazetteer(Pipe):
 def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) -> None:
     """Write matches of listed words to a document, as evidence for the recognizer or as entities.
 
-    doc (Doc): The document.
-    spans (list[Span]): Matches of words in the document.
-    bonus (float): Bonus per token of the evidence, in log-odds.
-    override (bool): Write entities, and no evidence. Matches that overlap entities of the document are dropped.
+    doc (Doc): The document; changed in place.
+    spans (list[Span]): Matches of words in the document. They may overlap.
+    bonus (float): Bonus in log-odds for each token of a match. The recognizer adds it to the emission of the tag that
+        the token has if the match is an entity. Not used with `override`.
+    override (bool): False adds the matches to `doc.spans["gazetteer"]`, as evidence. True adds them to `doc.ents`:
+        matches that overlap entities of the document are dropped, and of matches that overlap, the longer is kept.
     """
     if spans and not override:
         write_evidence(doc, spans, bonus)

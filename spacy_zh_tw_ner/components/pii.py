@@ -96,7 +96,10 @@ class PiiFinder(Pipe):
     def _configure(
         self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool, names: bool
     ) -> None:
-        """Check the settings, and set them."""
+        """Check the settings, which the class describes, and set them as attributes.
+
+        RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
+        """
         unknown = sorted(set(labels or ()).difference(LABELS))
         if unknown:
             raise SettingError(Errors.ZT850.format(label=unknown[0], labels=", ".join(LABELS)))
@@ -131,7 +134,11 @@ class PiiFinder(Pipe):
         return {Span(doc, *entity): value for entity, value in self._find(doc).items()}
 
     def _find(self, doc: Doc) -> dict[Entity, tuple[float, str]]:
-        """Find personal data as `find` does. Findings are `Entity` tuples, which are hashed faster than spans."""
+        """Find personal data without changing the document; findings may overlap.
+
+        RETURNS (dict[Entity, tuple[float, str]]): Finding, with token offsets → its score and the name of its rule.
+            Findings are `Entity` tuples, because these are hashed faster than spans.
+        """
         found: dict[Entity, tuple[float, str]] = {}
         text = text_of(doc)
         # Without spaces, each token is a character if `CharTokenizer` has made the document.
@@ -146,7 +153,12 @@ class PiiFinder(Pipe):
         return found
 
     def _add_entities(self, doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-        """Choose findings and entities that do not overlap. Write them, their scores and rules to the document."""
+        """Choose findings and entities that do not overlap. Write them, their scores and rules to the document.
+
+        Entities without a score are kept, unless `overwrite` is set. Findings compete with entities that have a score.
+
+        found (dict[Entity, tuple[float, str]]): Finding, with token offsets → its score and the name of its rule.
+        """
         scores, earlier = read_scores(doc), {_entity(ent): ent for ent in doc.ents}
         unscored = [entity for entity in earlier if entity not in scores]
         taken = set() if self.overwrite else _tokens(unscored)

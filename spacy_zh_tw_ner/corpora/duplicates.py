@@ -20,8 +20,8 @@ class Place(NamedTuple):
 class Duplicate(NamedTuple):
     """A sentence that occurs more than once.
 
-    how: How the copies differ. "same": not at all. "width": only in full-width and half-width characters, so that they
-        are equal after NFKC. "script": in Traditional and Simplified characters, or variants such as 台 and 臺.
+    how: The largest difference of two copies. "same": none. "width": full-width and half-width characters, so that the
+        copies are equal after NFKC. "script": Traditional and Simplified characters, or variants such as 台 and 臺.
     places: The locations of all copies.
     """
 

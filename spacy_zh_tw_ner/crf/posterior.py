@@ -12,11 +12,14 @@ from .transitions import BoolsT, FloatsT, IntsT, Transitions
 
 
 class Posterior:
-    """The posterior distribution over the paths of each sequence of a batch. `infer` creates it.
+    """The posterior distribution over the tag paths of each sequence of a batch. `infer` creates it.
 
-    Attributes: lengths, number of rows of each sequence; log_z, (batch_size,) float64 log-partition; marginals,
-    (n_rows, n_tags) marginal probabilities; in_log_space, indices of the sequences that underflow in float32 and were
-    recomputed by `reference`.
+    A row is a token; the rows of all sequences follow each other. Sequences that underflow in float32 are recomputed in
+    float64 log space, by the module `reference`.
+
+    lengths: Number of rows of each sequence.
+    log_z: (batch_size,) float64, the logarithm of the partition function of each sequence.
+    marginals: (n_rows, n_tags) marginal probability of each tag at each row.
     """
 
     def __init__(
@@ -52,12 +55,15 @@ class Posterior:
         return list(self._exact)
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return, for each part of a sequence, the probability that its tokens have exactly the given tags:
+        """Return, for each part of a sequence, the probability that its tokens have exactly the given tags.
+
+        For a part from row a to row c, whose row t has the tag y_t:
 
             p(y_a … y_c) = α[a, y_a] · Π_{t=a+1…c} step[t] · β[c, y_c]
 
-        step[t] is the factor for the extension of a path by row t, the exponential of `log_step`. If the tags are those
-        of an entity, from its first token to its last, the result is the probability of exactly this entity.
+        α and β are the forward and backward variables, scaled so that α[t, j] · β[t, j] is the marginal probability of
+        tag j at row t. step[t] is the factor for the extension of the path from row t − 1 to row t (see `log_step`). If
+        the tags are those of an entity, from its first token to its last, p is the probability of exactly this entity.
 
         tags (np.ndarray): (n_rows,) a tag for every row of the batch.
         starts, ends (Sequence[int]): First row of each part, and the row after its last. No part may reach from one
@@ -76,25 +82,28 @@ class Posterior:
         return probabilities
 
     def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return log α of n pairs of a row and a tag, (n,) float64, plus a constant that depends only on the row."""
+        """Return the logarithm of the scaled forward variable α for n pairs of a row and a tag, (n,) float64.
+
+        The scale depends only on the row. The sum with `log_beta` is the logarithm of the marginal probability.
+        """
         return self._look_up(self._alpha, 1, rows, tags)
 
     def log_beta(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return log β of n pairs of a row and a tag, (n,) float64, plus a constant that depends only on the row.
+        """Return the logarithm of the scaled backward variable β for n pairs of a row and a tag, (n,) float64.
 
-        The constants of `log_alpha` and `log_beta` are such that the sum of both results is the logarithm of the
-        marginal probability.
+        The scale depends only on the row. The sum with `log_alpha` is the logarithm of the marginal probability.
         """
         return self._look_up(self._beta, 2, rows, tags)
 
     @np.errstate(divide="ignore", invalid="ignore")
     def _look_up(self, values: FloatsT, which: int, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return the logarithms of α or β for n pairs of a row and a tag, (n,) float64.
+        """Return the logarithms of the forward or backward variables for n pairs of a row and a tag, (n,) float64.
 
-        Sequences that underflow in float32 were recomputed in log space. For these, the recomputed values are returned.
+        Sequences that underflow in float32 were recomputed in log space. For these, the recomputed values are returned:
+        `_exact` maps the index of such a sequence to its rows, its log α and its log β.
 
-        values (np.ndarray): (n_rows, n_tags) α or β in float32.
-        which (int): 1 if `values` are α, 2 if they are β: index of the recomputed values in the tuples of `_exact`.
+        values (np.ndarray): (n_rows, n_tags) forward variables α or backward variables β in float32.
+        which (int): 1 if `values` are α, 2 if they are β: index in the tuples of `_exact`.
         rows, tags (np.ndarray): (n,) the row and the tag of each pair.
         """
         found = np.log(values[rows, tags].astype(np.float64))
@@ -105,7 +114,10 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """Return log step: step is the factor by which the probability of a path changes if it is extended by one row.
+        """Return the logarithms of the factors for n extensions of a path by one row, (n,) float64.
+
+        log step = emission of the new tag + transition from the previous tag − log of the scale of α at the new row.
+        α of a tag at the new row is the sum of α of the previous tag × factor, over all previous tags.
 
         rows (np.ndarray): (n,) the row by which the path is extended.
         before, tags (np.ndarray): (n,) tag of the previous row, and tag of this row.

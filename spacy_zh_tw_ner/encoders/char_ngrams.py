@@ -93,7 +93,11 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
     """Count the n-grams of the training corpus, and store which table rows are too rare to train.
 
-    This is the layer's hook `observe`, which is called once before training.
+    This is the hook `observe` in the layer's `attrs`. The recognizer that has the layer calls it once in `initialize`.
+
+    model (Model): The layer. Its attribute "rare" is set: name of a table, such as "E2" → (n_rows,) bool, True for rows
+        whose n-grams occur less often than `min_count`.
+    docs (Iterable[Doc]): All documents of the training corpus.
     """
     counts = {f"E{n}": np.zeros(size, dtype=np.int64) for n, (_, size) in model.attrs["tables"].items() if n > 1}
     for doc in docs:
@@ -105,12 +109,12 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
 
 
 def adopt(model: Tok2VecT, trained: Tok2VecT) -> None:
-    """Mark table rows as not rare if a trained layer has trained them. This is the layer's hook `adopt`.
+    """Mark table rows as not rare if a trained layer has trained them. They are then trained further.
 
-    The caller copies the vectors of the trained layer. Then only rows that are rare both in the corpus of the trained
-    layer and in the new corpus are excluded from training.
+    This is the hook `adopt` in the layer's `attrs`. It is called when a new pipeline starts with the weights of a
+    trained one, after these were copied. Only rows that are rare in the corpora of both pipelines stay untrained.
 
-    model (Model): The new layer, after `observe` has marked its rare rows.
+    model (Model): The new layer, after `observe` has marked its rare rows. Its attribute "rare" is changed.
     trained (Model): The trained layer.
     """
     rare, learnt = model.attrs["rare"], trained.attrs["rare"]
@@ -120,14 +124,17 @@ def adopt(model: Tok2VecT, trained: Tok2VecT) -> None:
 def reach(model: Tok2VecT) -> int:
     """Return the largest distance, in tokens, at which a token affects the vector of another token.
 
-    This is the layer's hook `reach`.
+    This is the hook `reach` in the layer's `attrs`. An encoder on top of this layer calls it to know how many more
+    tokens at each side a chunk of a long document needs.
     """
     places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
     return max(max(-first, last) for first, last in places)
 
 
 def check(model: Tok2VecT) -> None:
-    """Check the tables of a layer that was loaded from a file. This is the layer's hook `check`.
+    """Check the tables of a layer that was loaded from a file.
+
+    This is the hook `check` in the layer's `attrs`. The component that has the layer calls it after loading.
 
     RAISES (UnreadableFileError): If tables, or masks of rare rows, do not have the sizes of the config.
     """

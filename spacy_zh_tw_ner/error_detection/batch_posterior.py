@@ -54,8 +54,10 @@ class BatchPosterior:
         self._ends = [{token.idx + len(token): token.i + 1 for token in doc} for doc in docs]
 
     def tokens_of(self, sentence: int, entity: Entity) -> Entity | None:
-        """Convert an entity from character offsets to token offsets.
+        """Convert an entity from character offsets to token offsets, both counted from the start of its sentence.
 
+        sentence (int): Index of the sentence in the batch.
+        entity (Entity): The entity, with character offsets.
         RETURNS (Optional[Entity]): None if the pipeline lacks its label, or if it begins or ends inside a token.
         """
         start, end = self._starts[sentence].get(entity.start), self._ends[sentence].get(entity.end)
@@ -154,6 +156,7 @@ class BatchPosterior:
     def tag_probabilities(self, sentence: int, entity: Entity, *, outside: bool = False) -> FloatsT:
         """Return the marginal probability of one tag at each token of an entity, (n_tokens_of_entity,).
 
+        sentence (int): Index of the sentence in the batch.
         entity (Entity): The entity, with token offsets.
         outside (bool): False for the tags that the entity gives to its tokens, True for the tag O.
         """

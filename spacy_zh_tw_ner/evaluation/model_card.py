@@ -147,7 +147,13 @@ def _in_brackets(text: str) -> str:
 
 
 def _row(label: str, scores: Mapping[str, Any]) -> tuple[str, ...]:
-    """Format a row of the table of scores; raise a KeyError, TypeError or ValueError for malformed scores."""
+    """Format a row of the table of scores.
+
+    label (str): The first cell.
+    scores (Mapping): p, r and f, from 0 to 100; f_interval, two numbers; gold, the number of gold entities.
+    RETURNS (tuple[str, ...]): The cells.
+    RAISES (KeyError, TypeError, ValueError): For malformed scores.
+    """
     low, high = scores["f_interval"]
     numbers = (scores["p"], scores["r"], scores["f"])
     return (

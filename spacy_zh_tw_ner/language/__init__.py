@@ -184,7 +184,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
 
 
 def _warn_of_order(nlp: Language, added: str) -> None:
-    """Warn if a new component has no effect at its place, or takes the effect of another one.
+    """Warn if a new component has no effect at its place in the pipeline, or makes another one ineffective.
 
     A recognizer cannot use the words of a gazetteer that runs after it, and entities that are set after a normalizer
     get no normal form.
@@ -205,7 +205,7 @@ def _warn_of_order(nlp: Language, added: str) -> None:
 
 
 def _guard(component: Any) -> Any:
-    """Make predictions of the torch modules in a component thread-safe; return the component."""
+    """Change the torch modules in a component so that their predictions are thread-safe; return the same component."""
     model = getattr(component, "model", None)
     if isinstance(model, Model):
         guard_modules(model)
@@ -213,7 +213,10 @@ def _guard(component: Any) -> Any:
 
 
 def _with_character_spans(doc: Doc) -> Doc:
-    """Replace spaCy's span groups in a document, which another process returned, by `CharacterSpans`."""
+    """Replace the span groups of a document by `CharacterSpans`, in place; return the document.
+
+    Documents that another process has returned have span groups of spaCy's class.
+    """
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)
     return doc

@@ -126,6 +126,7 @@ def _parse_map(key: str, line: bytes) -> MaskMap:
     key (str): Name of the line in messages, such as "line 2".
     line (bytes): The line.
     RETURNS (MaskMap): The map.
+    RAISES (ValueError): If the line is not JSON, or not a map. The caller adds the name of the file to the error.
     """
     entry = parse_json(line)
     ok = isinstance(entry, dict) and entry.keys() == {"sha256", "originals"} and isinstance(entry["sha256"], str)

@@ -17,7 +17,11 @@ KEYS = ("default", "labels", "placeholders", "custom_labels")
 
 @dataclass(frozen=True)
 class MaskingPolicy:
-    """The action for each label: replace, redact, pseudonym, hash, keep or generalise.
+    """The action for each label.
+
+    The actions "replace" (numbered placeholder), "pseudonym" (invented value of the same kind) and "generalise" (only
+    the year of a date, or the county of a place) can be undone with the map of the text. "redact" (███) and "hash" (of
+    the text and a secret key) cannot. "keep" does not mask.
 
     labels (Mapping[str, str]): Label → action.
     default (Optional[str]): Action for labels that are not keys of `labels`. None replaces the labels of personal data
@@ -67,11 +71,14 @@ class MaskingPolicy:
         return self.placeholders.get(label) or PLACEHOLDERS.get(label, label)
 
     def uses(self, action: str) -> bool:
-        """Return whether `labels` or `default` has an action, such as "hash"."""
+        """Return whether `labels` or `default` has an action, such as "hash".
+
+        If `default` is None, the actions "replace" and "keep" of the labels that are not in `labels` do not count.
+        """
         return action in (self.default, *self.labels.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the keys of the policy and their values as JSON types, without `custom_labels` and `origin`."""
+        """Return `labels`, `default` and `placeholders` as a dictionary for JSON, with sorted labels."""
         labels, names = dict(sorted(self.labels.items())), dict(sorted(self.placeholders.items()))
         return {"labels": labels, "default": self.default, "placeholders": names}
 

@@ -18,7 +18,13 @@ BERT_SPECIAL = 2  # special wordpieces of a window: [CLS] and [SEP]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings that determine the memory of a training step: base model, batch, window length, optimizer and labels."""
+    """Settings that determine the memory of a training step: base model, batch, window length, optimizer and labels.
+
+    settings: Settings of the base model. section: Path of the model in the config.
+    n_windows: Sentences in a batch, each of one window. length: Wordpieces per window, including special ones.
+    accumulate: Number of batches per update. optimizer: Name of the optimizer, such as "adamw".
+    n_labels: Labels of the head. n_layers: Number of layers; None for that of the base model.
+    """
 
     settings: BackboneSettings  # of the base model
     section: str  # path of the model in the config
@@ -91,9 +97,13 @@ def find_transformer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
     """Return the largest number of sentences in a batch.
 
+    The `size` of a batcher whose name contains "sequence" is a number of sentences. For all other batchers, it is a
+    number of tokens, which is divided by `length`, and the result is at least 1. If `size` is a schedule, the largest
+    number in its settings is used.
+
     batcher (Mapping[str, Any]): The block [training.batcher].
     length (int): Wordpieces per sentence, for batchers whose size counts tokens.
-    RETURNS (int): Number of sentences, at least 1 for batchers that count tokens.
+    RETURNS (int): Number of sentences.
     RAISES (PlanError): If the batcher has no `size`.
     """
     size = batcher.get("size")
@@ -107,10 +117,12 @@ def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
 def batch_settings(recipe: Recipe, n_windows: int | None, length: int | None) -> dict[str, Any]:
     """Return the settings that change the batch size and window length of a config.
 
-    recipe (Recipe): The current batch, and the path of the model.
+    The new batcher is `spacy.batch_by_sequence.v1`, whose size is the number of windows × accumulated batches.
+
+    recipe (Recipe): The current settings, and the path of the model in the config.
     n_windows (Optional[int]): New number of windows in a batch; None: unchanged.
-    length (Optional[int]): New number of wordpieces per window; None: unchanged.
-    RETURNS (dict[str, Any]): Path → value, for `with_settings`.
+    length (Optional[int]): New number of wordpieces per window, including special ones; None: unchanged.
+    RETURNS (dict[str, Any]): Path of a setting or block in the config → new value.
     """
     size = (n_windows or recipe.n_windows) * recipe.accumulate
     changes: dict[str, Any] = {"training.batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": size}}

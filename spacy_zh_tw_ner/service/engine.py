@@ -50,13 +50,13 @@ class Engine:
     """Queue of texts, and the inference thread that processes it.
 
     Batches are dynamic: texts that are queued while a batch is processed form the next batch, and a single text in an
-    empty queue starts at once. At each safe point of a long text, the thread processes a nested batch: texts whose
-    `QueuedText.cost` is less than half the cost of the long text. A text of a nested batch may be long itself, so
-    batches are nested up to log2(length of the longest text) levels.
+    empty queue starts at once. The cost of a text is its number of characters plus a constant. At each safe point of a
+    long text, the thread processes a nested batch: texts that cost less than half as much as the long text. A text of a
+    nested batch may be long itself, so batches are nested up to log2(length of the longest text) levels.
 
     models (ModelCache): The pipelines. Only the inference thread calls them.
-    batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
-    queue_chars (int): Largest total `QueuedText.cost` of the queued texts of one `QueuedText.size_class`.
+    batch_chars (int): Largest total cost of a batch; a text that costs more is processed alone.
+    queue_chars (int): Largest total cost of all queued short texts, and of all long ones with the same ⌊log2(length)⌋.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 
@@ -101,7 +101,7 @@ class Engine:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Number of queued texts, and the sum of their `QueuedText.cost`."""
+        """Number of queued texts, and the sum of their costs (characters, plus a constant per text)."""
         with self._changed:
             return len(self._queue), self._queue.cost
 
@@ -191,7 +191,7 @@ class Engine:
             self._memory.used()
 
     def _warm_up(self) -> None:
-        """Load the default pipeline, and measure its speed."""
+        """Load the default pipeline, and set `speed` to the characters per second that it processes."""
         pipeline = self.pipeline()
         recognizer = self.models.get(pipeline)
         for interrupt in (None, lambda: None):
@@ -223,12 +223,12 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Remove the next batch, of texts that cost less than `below`, from the queue; return those not cancelled."""
+        """Remove the next batch of texts that cost less than `below` from the queue; return all but cancelled ones."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process shorter texts at a safe point of a long text; raise _Abandoned if the long text is abandoned."""
+        """Process shorter texts at a safe point of the long text `queued`; raise _Abandoned if it is abandoned."""
         if queued.abandoned:
             raise _Abandoned
         with self._changed:

@@ -207,6 +207,9 @@ async def await_in_time(queued: QueuedText, timeout: float) -> tuple[Found, ...]
 
 
 async def disconnect(receive: Receive) -> None:
-    """Wait until the client disconnects."""
+    """Return when the client disconnects.
+
+    receive (Receive): ASGI `receive` of a request whose body was read. Its other messages are dropped.
+    """
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -115,7 +115,12 @@ def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
 
 
 def _find_by_number(view: str, place: int) -> Finding | None:
-    """Find the address without a road (秀林鄉富世村富世291號), or the medical license, whose 號 is at `place`."""
+    """Find the address without a road (秀林鄉富世村富世291號), or the medical license, that ends with 號.
+
+    view (str): The text as `fold_widths` returns it.
+    place (int): Position of 號.
+    RETURNS (Optional[Finding]): An ADDRESS or a MEDICAL_LICENSE, or None.
+    """
     before = view[max(0, place - CHARS_BEFORE) : place]
     house = HOUSE_NUMBER.search(before)
     if house is None:
@@ -145,9 +150,10 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
     """Find the certificate number of a health profession: 醫字第012345號, 護理字第…號, 藥字第…號.
 
     view (str): The text as `fold_widths` returns it.
-    begin (int), stop (int): The span of the number, from the characters before 字第 to 號.
-    RETURNS (Optional[Finding]): None if there is no name of a profession before 字第, or if the number is that of a
-        case in court.
+    begin (int): Position of the first character to search for the profession: up to eight characters before 字第.
+    stop (int): Position after 號.
+    RETURNS (Optional[Finding]): A MEDICAL_LICENSE from the name of the profession to 號. None if there is no name of a
+        profession before 字第, or if the number is that of a case in court.
 
     Source: 醫師法, 護理人員法, 藥師法 and 衛生福利部 "醫事人員證書" (Ministry of Health and Welfare).
     """

@@ -62,7 +62,7 @@ def rules_for(number: str) -> Sequence[NumberRule]:
 
 
 def _has_shape(number: str) -> bool:
-    """Return True, for numbers of which only the shape is known. `rules_for` has already compared the shape."""
+    """Return True: the `is_valid` of rules that require only a shape, which `rules_for` has already compared."""
     return True
 
 

@@ -27,7 +27,7 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
     name (str): Id on the Hub, or a folder.
     revision (str | None): Branch, tag or commit on the Hub; None for the newest.
     RETURNS (PretrainedConfig): The config.
-    RAISES (ValueError): If there is no config, or transformers does not support the model family.
+    RAISES (BaseModelError): If there is no config, or transformers does not support the model family.
     """
     from transformers import AutoConfig
 
@@ -41,7 +41,7 @@ def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase"
     name (str): Id on the Hub, or a folder.
     revision (str | None): Branch, tag or commit on the Hub; None for the newest.
     RETURNS (PreTrainedTokenizerBase): The tokenizer.
-    RAISES (ValueError): If there is no tokenizer.
+    RAISES (BaseModelError): If there is no tokenizer.
     """
     from transformers import AutoTokenizer
 
@@ -75,8 +75,11 @@ def read_model(
     spread (bool): Whether to spread quantized weights over all GPUs.
     int8_cpu (bool): Whether to quantize linear layers for CPUs. `weights` may be quantized already.
     RETURNS (Base): The model, in evaluation mode; float32 except for quantized layers.
-    RAISES (ValueError): If the checkpoint does not exist, transformers does not support the model family, or a weight
-        is missing or has another shape.
+    RAISES (BaseModelError): If the checkpoint does not exist, transformers does not support the model family, or a
+        weight of the checkpoint has another shape.
+    RAISES (ValueError): If a weight of the checkpoint is missing.
+    RAISES (UnreadableFileError): If a weight in `weights` is missing or has another shape.
+    RAISES (DeviceError): If quantized weights do not fit into the GPUs with `spread`.
     """
     cls = _model_class(name, config)
     if weights is not None and int8_cpu:
@@ -119,8 +122,8 @@ def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") 
 
     If it has a head for token classification, the head is loaded as well. All other heads are left out.
 
-    RAISES (ValueError): If the checkpoint does not exist, transformers does not support the model family, or a weight
-        is missing.
+    RAISES (BaseModelError): If the checkpoint does not exist, transformers does not support the model family, or a
+        weight is missing.
     """
     from transformers import AutoModelForTokenClassification
 
@@ -146,7 +149,7 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
     name (str): Name of the model in messages.
     config (PretrainedConfig): Config of the model.
     attn_implementation (str | None): "sdpa", "eager", or None for the default of transformers.
-    RAISES (ValueError): If the model family is not supported.
+    RAISES (BaseModelError): If the model family is not supported.
     """
     with _NothingAllocated():
         return _build(name, config, attn_implementation).to("meta")
@@ -180,7 +183,11 @@ class _NothingAllocated(TorchFunctionMode):
 def _load_for_cpu(
     name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], attn_implementation: str | None
 ) -> Base:
-    """Build a model with 8-bit linear layers from `weights`, without allocating these layers in float32."""
+    """Build a model with 8-bit linear layers from `weights`, without allocating these layers in float32.
+
+    weights (Mapping[str, torch.Tensor]): Weights by name. Those of linear layers may be quantized already.
+    RAISES (UnreadableFileError): If a weight is missing, or a quantized weight has another shape or type.
+    """
     from accelerate import init_empty_weights
 
     with init_empty_weights(include_buffers=False):  # buffers, such as position ids, are not saved

@@ -59,7 +59,7 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     Of a task with several annotations, the one marked as ground truth is read, or else the first.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Unit of offsets, field names, and callbacks for messages and rejected records.
     """
     return _resolve(path, reading, every=False)
 
@@ -68,7 +68,7 @@ def read_label_studio_annotators(path: Path, reading: Reading = SILENT) -> Itera
     """Yield one record for each annotation of each task, with the name of its annotator and the id of its task.
 
     path (Path): The file, an export of the format JSON or JSON-MIN.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Unit of offsets, field names, and callbacks for messages and rejected records.
     """
     return _resolve(path, reading, every=True)
 
@@ -87,7 +87,7 @@ def _resolve(path: Path, reading: Reading, *, every: bool) -> Iterator[Record]:
 
 
 def _read(path: Path, reading: Reading, fields: Counter[str], every: bool) -> Iterator[RawRecord]:
-    """Yield the annotations of a file, with the offsets of the file.
+    """Yield the annotations of a file, with offsets in the unit of the file, which is not yet known.
 
     fields (Counter[str]): Field → number of tasks so far in which it held the text. The tasks of the file are added.
     every (bool): True for every annotation; False for one of each task: the ground truth, or else the first.
@@ -158,7 +158,7 @@ def parse_task(
 
 
 def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the results of an annotation that may be spans of a text."""
+    """Return the items of the list `result` of an annotation, except those of types that are not spans of a text."""
     results = [result if isinstance(result, dict) else {} for result in annotation["result"]]
     return [result for result in results if result.get("type") not in OTHER_TYPES]
 
