@@ -34,8 +34,8 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
     """Context manager: let `store` write to the folder of a pipeline that is being saved.
 
     pipeline (Path): The folder of the pipeline.
-    whole (bool): Whether all components are saved. If True, files of earlier saves that this save has not written are
-        removed at the end of the block.
+    whole (bool): True if all components are saved: at the end of the block, files of earlier saves that this save has
+        not written are removed. False if some are excluded: no file is removed, because it may belong to one of them.
     """
     folder, names = pipeline / FOLDER, set[str]()
     token = _written.set((folder, names))

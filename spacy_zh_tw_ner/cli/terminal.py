@@ -23,7 +23,15 @@ class LinePrinter(Printer):
     def text(  # type: ignore[override]  # all but the texts by keyword
         self, title: Any = "", text: Any = "", *, icon: str | None = None, **settings: Any
     ) -> Any:
-        """Print a message on one line. The arguments are those of `wasabi.Printer.text`."""
+        """Print a message, or return it, without line breaks at the width of the terminal.
+
+        title (Any): The message.
+        text (Any): More text, which is printed on the next line.
+        icon (Optional[str]): Name of the symbol before the title, such as "warn".
+        settings (Any): Other arguments of `wasabi.Printer.text`, such as `color`; `no_print`, to return the message
+            instead of printing it; and `exits`, the status with which the process then ends.
+        RETURNS (Any): The message if it is not to be printed, otherwise None.
+        """
         symbol = self.icons.get(icon or "", "") if self.pretty else ""
         title, text = (str(part).replace(" ", GLUE) for part in (f"{symbol} {title}".strip(), text))
         shown = {key: settings.pop(key) for key in ("show", "no_print", "exits") if key in settings}

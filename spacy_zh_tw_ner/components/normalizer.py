@@ -33,7 +33,16 @@ DATE_KEY = ("._.", REFERENCE_DATE, None, None)  # where spaCy stores an extensio
     default_config={"labels": list(LABELS), "currency": TAIWAN},
 )
 def make_normalizer(nlp: Language, name: str, labels: list[str], currency: str | None) -> "Normalizer":
-    """Build the component `zh_tw_normalizer`; the settings are those of Normalizer."""
+    """Build the component `zh_tw_normalizer`, which sets the normal forms of entities.
+
+    nlp (Language), name (str): The pipeline, and the name of this instance. spaCy passes both.
+    labels (list[str]): Labels of the entities to normalize, each one of DATE, TIME, MONEY, CARDINAL, ORDINAL, PERCENT,
+        QUANTITY and ADDRESS.
+    currency (Optional[str]): ISO 4217 code for amounts without a currency, such as 三百元 and 三萬五. With
+        null (None in Python), these amounts have no normal form.
+    RETURNS (Normalizer): The component.
+    RAISES (SettingError): If a label has no normal forms, or the currency is not three capital letters.
+    """
     return Normalizer(name=name, labels=labels, currency=currency)
 
 

@@ -22,9 +22,12 @@ class Tally:
     repaired (int): Number of annotations corrected.
     rejected (int): Number of annotations and whole records rejected.
     duplicates (int): Number of annotations that repeat another one of the same record exactly.
-    left_out (Counter[str]): Reason → number of regions that are not annotations, such as regions without a label.
+    left_out (Counter[str]): Reason → number of left-out regions: marked parts of a text that are not annotations, such
+        as those without a label.
     scripts (Counter[str]): Script that `--script auto` has detected, "Traditional" or "Simplified" → number of texts.
-    rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects.
+    rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects. Each has the
+        keys "origin", "reason" and "text". Those of entities also have "start", "end", "label" and "surface", and those
+        of records "remedy".
     overlapping (int): Number of kept annotations that overlap a longer one; 0 without `--spans`.
     conversions (Counter[str]): Name of the script converter, such as "OpenCC 1.4.2 s2tw" → number of entities whose
         text OpenCC converts in another way inside the sentence than alone.
@@ -154,7 +157,10 @@ class RejectsWriter:
         tally.rejects.clear()
 
     def describe_first(self) -> str:
-        """Describe the first reject for an error message: its origin, text and reason."""
+        """Return the origin, text and reason of the first reject, for an error message.
+
+        RAISES (KeyError): If `take` has written no reject, or only left-out regions.
+        """
         surface = f"{self.first['surface']!r} " if "surface" in self.first else ""
         return f"{self.first['origin']}: {surface}{self.first['reason']}"
 

@@ -166,7 +166,10 @@ class RecordConverter:
         )
 
     def _convert_parts(self, record: Record) -> Conversion:
-        """Convert each entity, and each part between entities, separately, and join the results."""
+        """Convert each entity, and each part between entities, separately, and join the results.
+
+        RETURNS (Conversion): The converted text, and the position in it of each boundary between source characters.
+        """
         borders = {0, len(record.text)}.union(*((entity.start, entity.end) for entity in record.entities))
         text = ""
         offsets: list[int | None] = [0]

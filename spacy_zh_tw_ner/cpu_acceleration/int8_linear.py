@@ -148,6 +148,8 @@ def _engine(name: str) -> Iterator[None]:
     """Context manager: choose the engine in whose layout torch packs weights.
 
     Weights that were packed for an engine are multiplied by this engine, also after the block.
+
+    name (str): One of `torch.backends.quantized.supported_engines`, such as "onednn".
     """
     engines = torch.backends.quantized
     before, engines.engine = engines.engine, name

@@ -1,7 +1,10 @@
 """Forward-backward algorithm for a ragged batch, in float32 probability space.
 
-`reference` has the equations in log space, and the symbols. Here emissions and transitions are exponentiated once,
-after their maxima are subtracted (∘ is the product of elements):
+The tokens 1 … T of a sequence have the tags y_1 … y_T. e[t, j] is the emission of tag j at token t. A[i, j] is the
+score of the transition from tag i to tag j. π and η are the start and end scores of each tag. Z is the sum of
+exp(score) over all paths. `reference` has the equations in log space. Here emissions and transitions are exponentiated
+once, after their maxima are subtracted (∘ is the product of elements, · the product of vectors and matrices, and Σ
+without an index the sum of all elements):
 
     φ[t, j] = exp(e[t, j] − max_j e[t, j])
     ψ = exp(A − max A),     ψ_start = exp(π − max π),     ψ_end = exp(η − max η)
@@ -40,13 +43,15 @@ BLOCK = 128  # rows of a matrix product: for this size BLAS libraries need no co
 
 @dataclass
 class ForwardBackward:
-    """Results of the forward and the backward recursion, in the symbols of the module's docstring.
+    """Results of the forward and the backward recursion. The docstring of this module defines the symbols.
 
-    A sequence that underflows in float32 is not stable, and its values are undefined.
+    Each row is one token; the sequences of the batch follow one another. A sequence that underflows in float32 is not
+    stable, and its values are undefined.
 
-    alpha, beta: (n_rows, n_tags) α and β. overlap: (n_rows,) o. incoming: (n_rows, n_tags) φ ∘ β.
-    backward_scale: (n_rows,) r. factors: ψ, ψ_start and ψ_end.
-    log_scale: (n_rows,) float64, log s plus the maxima that were subtracted.
+    layout: The rows of each sequence. alpha, beta: (n_rows, n_tags) forward and backward variables α and β.
+    overlap: (n_rows,) o, the sum of α ∘ β. incoming: (n_rows, n_tags) φ ∘ β.
+    backward_scale: (n_rows,) r, by which β was divided. factors: the exponentiated transitions ψ, ψ_start and ψ_end.
+    log_scale: (n_rows,) float64, log s plus the maxima that were subtracted; s are the sums by which α was divided.
     log_z: (batch_size,) float64, log Z. stable: (batch_size,) bool.
     """
 
@@ -68,11 +73,12 @@ class ForwardBackward:
         return marginals
 
     def outgoing(self, weights: FloatsT) -> FloatsT:
-        """Return weights · α / (o r), the left factor of the transition probabilities.
+        """Return the left factor of the transition probabilities: α / (overlap · backward_scale), times weights.
 
-        The probabilities of the transitions from row t to row t + 1 are (outgoing[t] ⊗ incoming[t + 1]) ∘ ψ.
+        The probabilities of the transitions from row t to row t + 1 are (outgoing[t] ⊗ incoming[t + 1]) ∘ ψ, times the
+        weight of row t. ⊗ is the outer product, ∘ the product of elements, and ψ is `factors.matrix`.
 
-        weights (np.ndarray): (n_rows,) factor of each row.
+        weights (np.ndarray): (n_rows,) factor of each row, such as 0 for rows that are not counted.
         RETURNS (np.ndarray): (n_rows, n_tags). The last row of each sequence, which has no next row, is 0.
         """
         per_pair = weights / (self.overlap * self.backward_scale)
@@ -108,11 +114,11 @@ class Expectations(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Largest transition scores. `make_factors` subtracts them so that exp cannot overflow; log Z gets them back.
+    """Largest transition scores. `make_factors` subtracts them before exp, and they are added to log Z afterwards.
 
-    step: largest score of a transition between two tags, once per transition.
-    begin: largest start score. It is part of the sums that the recursion itself normalizes.
-    begin_and_end: largest start score plus largest end score, once per sequence.
+    step: largest score of a transition between two tags. It is added once per transition.
+    begin: largest start score. It is added to `log_scale` at the first token of each sequence.
+    begin_and_end: largest start score plus largest end score. The sum is added once per sequence.
     """
 
     step: float
@@ -141,7 +147,7 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
     `kernels.forward_backward.compute_expectations` does the same with compiled loops.
 
     emissions (np.ndarray): (n_rows, n_tags) float32.
-    layout (Layout): Row indices of the batch.
+    layout (Layout): The rows of each sequence.
     transitions (Transitions): Constrained transition scores.
     counted (np.ndarray): (batch_size,) bool: whether the transitions of each sequence are counted.
     RETURNS (Expectations): Marginals and log Z of all sequences; expected transitions of those selected by `counted`.
@@ -171,7 +177,7 @@ def run_forward_backward(
     """Run the forward and the backward recursion, and check each sequence for underflow.
 
     emissions (np.ndarray): (n_rows, n_tags), float32 or float64; everything is computed in this type.
-    layout (Layout): Row indices of the batch.
+    layout (Layout): The rows of each sequence.
     transitions (Transitions): Constrained transition scores.
     kernels (Optional[Kernels]): The compiled loops, or None for numpy.
     RETURNS (ForwardBackward): Results of all sequences.
@@ -199,11 +205,11 @@ def run_forward_backward(
 def _run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
     """Run the forward and the backward recursion together in numpy, one time step of all sequences at a time.
 
-    potentials (np.ndarray): (n_rows, n_tags) φ.
-    layout (Layout): Row indices of the batch.
-    factors (Transitions): ψ, ψ_start and ψ_end.
-    RETURNS (tuple[np.ndarray, ...]): (n_rows, n_tags) α, (n_rows,) s, (n_rows, n_tags) β, (n_rows,) r, and
-        (n_rows, n_tags) φ ∘ β.
+    potentials (np.ndarray): (n_rows, n_tags) exponentiated emissions φ.
+    layout (Layout): The rows of each sequence, and their order by time step.
+    factors (Transitions): Exponentiated transitions ψ, ψ_start and ψ_end.
+    RETURNS (tuple[np.ndarray, ...]): (n_rows, n_tags) forward variables α, (n_rows,) the sums s by which they were
+        divided, (n_rows, n_tags) backward variables β, (n_rows,) their sums r, and (n_rows, n_tags) φ ∘ β.
     """
     n_rows, n_tags = potentials.shape
     # (2, n_rows, n_tags) in time-major order, forward and backward; both directions of a step are adjacent in memory

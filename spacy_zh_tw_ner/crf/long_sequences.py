@@ -8,8 +8,9 @@ separate sequence:
     chunk 2                ├────────────┤     emissions of its first row: log α of that row
     chunk 3                             ├───  (for the best path: the score of the best path up to that row)
 
-A first pass computes α from the first chunk to the last, a second pass β from the last to the first. The probability of
-a span from a to c over a border b is p(a … c) = p(a … b) · p(b … c) / p(b).
+α and β are the forward and backward variables. A first pass computes α from the first chunk to the last, a second pass
+β from the last to the first. A span from row a to row c may contain the row b that two chunks share. The probability of
+its tags is then p(a … c) = p(a … b) · p(b … c) / p(b).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +94,10 @@ class DiskArray:
 
 
 class LongSequence:
-    """Compute the results of `decode`, `infer` and `probable_segments` for one sequence, in bounded memory.
+    """Find the best path, path probabilities and probable spans of one sequence, in bounded memory.
+
+    The results are those of `viterbi.decode`, `posterior.infer` and `probable_spans.probable_segments`, which need
+    memory for the whole sequence.
 
     rows (RowsT): (n_rows, n_tags) emissions. They are read several times.
     transitions (Transitions): Constrained transition scores.
@@ -130,9 +134,9 @@ class LongSequence:
         return tags
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probability that the tokens of each part have exactly the given tags.
+        """Return the probabilities of some parts of a path: that all tokens of a part have the tags of the path.
 
-        tags (np.ndarray): (n_rows,) a tag for every row.
+        tags (np.ndarray): (n_rows,) the path: a tag for every row of the sequence.
         starts, ends (Sequence[int]): First row of each part, and the row after its last.
         RETURNS (np.ndarray): (n_parts,) float64, from 0 to 1.
         """
@@ -174,10 +178,12 @@ class LongSequence:
         return self._collect(collect)
 
     def _collect(self, function: Callable[[Iterator[tuple[int, Posterior]]], ResultT]) -> ResultT:
-        """Call a function with an iterator over the first row and the posterior of each chunk, and return its result.
+        """Call a function with an iterator over the chunks, and return its result.
 
         If chunks underflow in float32, the function is called again, with forward variables that were computed in log
         space for these chunks.
+
+        function (Callable): Takes an iterator over (first row, posterior) of each chunk, from the last to the first.
         """
         while True:
             unstable: set[int] = set()

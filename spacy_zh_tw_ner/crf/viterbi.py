@@ -47,9 +47,13 @@ def best_paths(
 ) -> Paths:
     """Find the most probable legal path of each sequence.
 
-    Arguments and errors are those of `decode`.
-
+    emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
+    lengths (Sequence[int]): Number of rows of each sequence.
+    transitions (Transitions): Constrained transition scores.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Paths): The tags of the paths, and the score of the best path that ends in each tag.
+    RAISES (SettingError): If shapes do not match, or there is no legal path.
+    RAISES (TrainingError): If emissions are not finite.
     """
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)

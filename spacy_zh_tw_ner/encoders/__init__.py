@@ -21,10 +21,12 @@ class Observe(Protocol):
     """Type of the hook `observe`, which reads the training corpus before training."""
 
     def __call__(self, model: Model[Any, Any], docs: Iterable[Doc], /) -> None:
-        """Read the training corpus once before training, for example to count n-grams.
+        """Read the training corpus once before training, for example to count n-grams. The layer is changed in place.
+
+        The `initialize` of a recognizer calls this hook of each layer, before it initializes the model.
 
         model (Model): The layer that has the hook.
-        docs (Iterable[Doc]): All documents of the training corpus.
+        docs (Iterable[Doc]): All documents of the training corpus, without gold annotations. They can be read once.
         """
 
 
@@ -32,7 +34,9 @@ class Adopt(Protocol):
     """Type of the hook `adopt`, which copies the state of a trained layer other than its parameters."""
 
     def __call__(self, model: Model[Any, Any], trained: Model[Any, Any], /) -> None:
-        """Copy state from a trained layer of the same kind, except parameters and shims, which the caller copies.
+        """Copy state from a trained layer of the same kind into a new one, in place.
+
+        `training.initialization.copy_encoder` calls this hook after it has copied the parameters and shims.
 
         model (Model): The new layer, which has the hook.
         trained (Model): The trained layer.
@@ -40,10 +44,16 @@ class Adopt(Protocol):
 
 
 class Reach(Protocol):
-    """Type of the hook `reach`, which returns on how much context a vector depends."""
+    """Type of the hook `reach` of an embedding layer, which returns on how much context a vector depends."""
 
     def __call__(self, model: Model[Any, Any], /) -> int | None:
-        """Return the largest distance, in tokens, at which a token affects the vector of another; None if unknown."""
+        """Return the largest distance, in tokens, at which a token affects the vector of another.
+
+        An encoder that encodes a long document in chunks embeds so many tokens more on each side of a chunk.
+
+        model (Model): The embedding layer, which has the hook.
+        RETURNS (Optional[int]): The distance; 0 if each vector depends on its own token only, and None if unknown.
+        """
 
 
 class EncodeChunks(Protocol):
@@ -52,10 +62,13 @@ class EncodeChunks(Protocol):
     def __call__(self, model: Model[Any, Any], doc: Doc, /) -> Iterator[Any] | None:
         """Encode a long document in chunks, so that not all hidden states are in memory.
 
+        `long_documents.encode_chunks` calls this hook.
+
         model (Model): The encoder, which has the hook.
         doc (Doc): The document.
-        RETURNS (Optional[Iterator]): Hidden states in order; the encoder chooses the number of tokens per chunk. None
-            if it can only encode whole documents.
+        RETURNS (Optional[Iterator]): Hidden states of each chunk in document order: (n, width), or `TransformerData`
+            if the encoder returns that. The encoder chooses the number of tokens per chunk. None if it can only encode
+            whole documents.
         """
 
 

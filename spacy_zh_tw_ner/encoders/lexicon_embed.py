@@ -69,7 +69,9 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
     """Read the word lists, and initialize the vectors of the classes with random numbers.
 
-    The words are converted to norms in the same way as the tokens of the sample documents `X`.
+    X (Optional[list[Doc]]): Sample documents. Each character of a word is replaced by its norm in their vocabulary,
+        because words are matched against norms. Without documents, the words are left as they are.
+    Y (Optional[HiddenT]): Sample output, which is passed to the other embedding.
     """
     model.layers[0].initialize(X=X, Y=Y)
     words = [read_words(Path(path)) for path in model.attrs["lists"]]

@@ -63,7 +63,8 @@ def encode_chunks(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
     """Compute the hidden states of a long document in chunks.
 
     model (Model): One of: an encoder with the hook `encode_chunks`; a listener of spacy-transformers, if
-        `doc._.trf_data` is a `LongData`; either of them, followed by the layer that pools wordpieces.
+        `doc._.trf_data` is a `LongData`, which computes hidden states on demand; either of them, followed by the layer
+        that pools wordpieces.
     doc (Doc): The document.
     RETURNS (Optional[Iterator]): Chunks in document order: arrays of hidden states, (n, width); for a listener without
         the pooling layer, `TransformerData`. None for other models, which can only encode whole documents.

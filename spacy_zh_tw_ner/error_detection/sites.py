@@ -79,10 +79,13 @@ def judge(
 ) -> tuple[list[Judgement], list[Site]]:
     """Compute costs, best readings and sites of sentences with a pipeline that was not trained on them.
 
+    Planted errors are artificial: entities that were changed, dropped or invented at random. The sites of these known
+    errors are the examples of errors to which the logistic regression is fitted.
+
     nlp (Language): The pipeline.
     records (Sequence[Record]): Sentences with gold entities; no text is empty.
     names (NamesT): The result of `count_names` for the whole corpus.
-    planted (Mapping[int, Sequence[PlantedError]]): Index of a sentence in `records` → errors planted in it.
+    planted (Mapping[int, Sequence[PlantedError]]): Index of a sentence in `records` → errors planted in a copy of it.
     RETURNS (tuple[list[Judgement], list[Site]]): One judgement per sentence, without the planted errors; and the sites
         of the planted errors. The site of an error is the wrong entity. If the error is a dropped entity, its site is
         this entity, provided that its probability is at least `LEAST`.

@@ -44,7 +44,8 @@ class PairAgreement:
     scores (Summary): F of exact entities, over all entities and by label, with 95 % intervals. Precision and recall are
         those of the second annotator, if the entities of the first are taken as gold.
     boundaries (float): F of entities with equal boundaries and any labels, in percent.
-    differences (dict[str, int]): Kind of difference, one of `mistakes.KINDS` → number of differences.
+    differences (dict[str, int]): Kind of difference → number of differences. The kinds are the values of `DIFFERENCES`,
+        such as "only first" for entities that only the first annotator has annotated.
     """
 
     first: str
@@ -60,7 +61,11 @@ class PairAgreement:
         return 100 * self.scores.micro.f.value
 
     def to_json(self) -> dict[str, Any]:
-        """Return the agreement as an object for `json.dumps`."""
+        """Return the agreement as an object for `json.dumps`.
+
+        RETURNS (dict): "annotators", "texts", "f", "interval" (of f), "boundaries" (F of boundaries), "labels" (label →
+            f and interval) and "differences" (kind → number). All F and intervals are in percent.
+        """
         labels = {
             label: {"f": round(100 * found.f.value, 2), "interval": found.f.to_json()}
             for label, found in self.scores.groups.items()
@@ -108,7 +113,12 @@ class AgreementReport:
         return {label: float(np.mean(values)) for label, values in sorted(found.items())}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as an object for `json.dumps`."""
+        """Return the report as an object for `json.dumps`.
+
+        RETURNS (dict): "texts" (number of shared texts), "mean_f" (percent, or None), "labels" (label → mean F),
+            "annotators" (name → label → number of entities), "pairs", "differing" (text, origin, and name → entities)
+            and "messages".
+        """
         return {
             "texts": self.shared,
             "mean_f": None if self.mean is None else round(self.mean, 2),

@@ -15,7 +15,8 @@ N_BINS = 10  # bins with equal numbers of entities; Naeini et al. (2015), who pr
 class Confidence(NamedTuple):
     """Calibration of entity scores.
 
-    reliability: mean score (confidence) and share of right entities (accuracy) by bin.
+    reliability: arrays with one value per bin: lowest, highest and mean score (confidence), share of right entities
+        (accuracy), and number of entities.
     by_chance: the calibration error that perfectly calibrated scores have by chance. It is the mean over simulations
         in which an entity with score p is right with probability p.
     """
@@ -34,7 +35,11 @@ class Confidence(NamedTuple):
         return len(self.reliability.counts) > 0
 
     def to_json(self) -> dict[str, object]:
-        """Return the expected calibration error, the error by chance, and one object per bin."""
+        """Return the calibration as an object for `json.dumps`.
+
+        RETURNS (dict): "expected_calibration_error", "by_chance", and "bins": a list of objects with "lowest",
+            "highest", "confidence", "accuracy" and "n" (number of entities).
+        """
         names = ("lowest", "highest", "confidence", "accuracy")
         bins = [
             {name: round(float(value), 4) for name, value in zip(names, row, strict=False)} | {"n": int(row[-1])}
@@ -52,7 +57,8 @@ def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], spans_key: str = "", *, 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents. Entities without a score, and entities in
         unannotated text, are ignored.
     spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.
-    n_bins (int): Largest number of bins.
+    n_bins (int): Number of bins, fewer if there are fewer entities. The entities are sorted by score, and the
+        numbers of entities in two bins differ by at most 1.
     RETURNS (Confidence): Calibration by bin.
     """
     pairs = list(pairs)

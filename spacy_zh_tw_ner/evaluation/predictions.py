@@ -61,7 +61,8 @@ def predict_golds(nlp: Language, golds: Iterable[Doc], label_map: LabelMap | Non
 
     nlp (Language): The pipeline.
     golds (Iterable[Doc]): Gold documents.
-    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
+    label_map (Optional[LabelMap]): Replaces the labels of predicted entities by the labels to compare, and removes
+        entities that have none. None leaves the predictions as they are.
     YIELDS (tuple[Doc, Doc]): Gold and predicted document, in order.
     """
     for predicted, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True):

@@ -89,7 +89,7 @@ class RunResult:
     warnings: tuple[str, ...] = ()
 
     def table(self) -> EntityCounts:
-        """Return `counts` as an array over all documents and labels."""
+        """Return `counts` as an array, with the labels: (n_documents, n_labels, 3) right, wrong and missed entities."""
         labels = tuple(sorted({label for _, label, *_ in self.counts}))
         table: CountsT = np.zeros((self.documents, len(labels), 3), dtype=np.int64)
         for document, label, *counts in self.counts:
@@ -252,7 +252,11 @@ def remove_weights(folder: Path) -> None:
 
 
 def _rows(table: EntityCounts) -> list[tuple[int, str, int, int, int]]:
-    """Convert a table of counts to the rows of `RunResult.counts`. Rows whose counts are all 0 are left out."""
+    """Convert counts to the rows of `RunResult.counts`: the inverse of `RunResult.table`.
+
+    table (EntityCounts): Right, wrong and missed entities by document and label.
+    RETURNS (list): (document index, label, right, wrong, missed). Rows whose counts are all 0 are left out.
+    """
     places = np.argwhere(table.counts.any(axis=2)).tolist()
     return [(i, table.groups[j], *map(int, table.counts[i, j])) for i, j in places]
 

@@ -28,7 +28,8 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
     label (str): The label of the entity.
     surface (str): The text of the entity.
-    choices (KeyedChoices): Source of the numbers from which the pseudonym is made.
+    choices (KeyedChoices): Source of pseudorandom numbers. A source with the same key, label, text and attempt gives
+        the same pseudonym.
     RETURNS (Optional[str]): The pseudonym. If MAKERS has no function for the label, the pseudonym is the text with
         other letters and digits and the same separators. None if no pseudonym can be made, such as for a text with
         Chinese characters and a label without a function.
@@ -177,7 +178,10 @@ def wrong_check_digit(start: str, is_valid: Callable[[str], bool], choices: Keye
 
 
 def has_valid_identity(number: str) -> bool:
-    """Return whether a number has a valid checksum of a national ID, which `is_national_id` defines.
+    """Return whether a number has a valid checksum of a national ID.
+
+    The letter is replaced by two digits. The eleven digits are multiplied by 1, 9, 8, … 1, 1, and the sum must be
+    divisible by 10.
 
     number (str): An upper-case letter and nine digits.
     """
@@ -190,8 +194,8 @@ def has_valid_identity(number: str) -> bool:
 def has_valid_company_sum(number: str) -> bool:
     """Return whether a number of eight digits has a valid checksum of a company number by the rule of 2023.
 
-    The sum that `is_company_id` defines must be divisible by 5. If the seventh digit is 7, the sum + 1 may be divisible
-    by 5 instead.
+    The digits are multiplied by 1, 2, 1, 2, 1, 2, 4, 1, and the digits of the products are summed. The sum must be
+    divisible by 5. If the seventh digit is 7, the sum + 1 may be divisible by 5 instead.
     """
     products = [int(digit) * weight for digit, weight in zip(number, (1, 2, 1, 2, 1, 2, 4, 1), strict=True)]
     total = sum(product // 10 + product % 10 for product in products)
@@ -208,7 +212,7 @@ def has_valid_luhn(number: str) -> bool:
 
 
 def _reshape(surface: str, choices: KeyedChoices) -> str | None:
-    """Replace ASCII digits by chosen digits, and ASCII letters by chosen letters of the same case; keep separators.
+    """Replace ASCII digits by pseudorandom digits, and ASCII letters by such letters of the same case; keep separators.
 
     RETURNS (Optional[str]): None if the original has other characters, such as Chinese ones, or only separators.
     """

@@ -60,7 +60,7 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
-    """Return settings with half the batch size; {} if it would be below MIN_BATCH."""
+    """Return the settings that halve the batch size: path in the config → value; {} if it would be below MIN_BATCH."""
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 

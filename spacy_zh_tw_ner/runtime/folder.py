@@ -86,7 +86,12 @@ def read_folder(folder: Path) -> Exported:
 
 
 def _checked(known: dict[str, Any]) -> dict[str, Any]:
-    """Check all fields of `pipeline.json`, and convert them to fields of `Exported`."""
+    """Check all fields of `pipeline.json`, and convert them.
+
+    known (dict[str, Any]): The parsed JSON object.
+    RETURNS (dict[str, Any]): Name of a field of `Exported` → value, for all fields but ids, counts and firsts.
+    RAISES (UnreadableFileError): If a field is missing or not valid.
+    """
     labels = require_labels("labels", known.get("labels"))
     scheme = TagScheme(labels)
     require(known.get("tags") in (None, list(scheme.tags)), "tags", known.get("tags"), "those of the labels")

@@ -108,7 +108,7 @@ def _tensors(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memor
     """Yield all tensors in a protobuf message and in the messages nested in it.
 
     message (memoryview): The encoded message.
-    schema (SchemaT): Fields of the message that can contain tensors.
+    schema (SchemaT): Number of a field that can contain tensors → schema of the messages in it, or TENSOR.
     depth (int): Largest depth of nested messages, including this message. Deeper messages raise an UnreadableFileError.
     """
     require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} nested messages")

@@ -67,6 +67,7 @@ class ExportedRecognizer:
     ) -> tuple[Found, ...]:
         """Decode the emissions of a text into entities.
 
+        characters (Characters): The tokens of the text, each one character, with their offsets.
         emissions (EmissionsT | Iterator[EmissionsT]): (n_tokens, n_tags), or chunks of it for a long text.
         hints (Optional[Hints]): Gazetteer matches. If `hints.override` is True, every match becomes an entity;
             otherwise, matches only raise the emissions of their tags.

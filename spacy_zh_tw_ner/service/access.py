@@ -112,8 +112,8 @@ class Access:
 
     app (ASGIApp): The application that answers accepted requests.
     metrics (Metrics): Counts requests and measures their time.
-    max_requests (int): Largest number of concurrent requests; further requests get 429. Requests to PROBES are
-        not counted.
+    max_requests (int): Largest number of concurrent requests; further requests get 429. Requests for health and
+        metrics (PROBES) are not counted.
     hosts (Sequence[str]): Accepted values of the `Host` header; others get 400. "*.example.tw" accepts all subdomains.
         Empty: any host is accepted.
     """
@@ -157,7 +157,11 @@ class Access:
             self._report(scope, exchange)
 
     def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
-        """Return the error response for a request with a forbidden `Host` or over the limit; None if it is accepted."""
+        """Return the error response for a request with a forbidden `Host` or over the limit; None if it is accepted.
+
+        scope (Scope): The ASGI scope of the request.
+        is_probe (bool): Whether the request is for health or metrics. Such requests have no limit.
+        """
         if self._hosts and scope["path"] not in ANY_HOST and not self._accepts_host(scope):
             return Refusal(400, Errors.ZT565)
         if self._held > self._max_requests and not is_probe:

@@ -53,8 +53,9 @@ class LabelStudioBackend:
     async def setup(self, asked: SetupRequest) -> ModelVersion:
         """Check the labelling configuration of a project, and compare its labels with those of the pipeline.
 
-        Warnings list the labels that only the project has, and those that only the pipeline has.
+        Warnings in the log list the labels that only the project has, and those that only the pipeline has.
 
+        asked (SetupRequest): The parsed body, with the labelling configuration and the name of the project.
         RETURNS (ModelVersion): The version of the pipeline.
         RAISES (Refusal): 422 if the project has no labels for texts.
         """
@@ -75,7 +76,9 @@ class LabelStudioBackend:
         asked (PredictRequest): The parsed body.
         RETURNS (bytes): A `PredictAnswer` as JSON in UTF-8, with a prediction for each task; it has no results if the
             task has no text.
-        RAISES (Refusal): 422 for an unusable labelling configuration, or too many or too long texts; see `recognize`.
+        RAISES (Refusal): 422 for an unusable labelling configuration, too many or too long texts, or a text at which
+            the pipeline fails; 429 if the queue is full; 503 after the time limit, or if the pipeline cannot be loaded.
+        RAISES (ClientGone): If the client disconnects.
         """
         pipeline, settings = self._engine.pipeline(), self._settings
         controls = _controls(asked.label_config, pipeline)
@@ -167,7 +170,14 @@ def _target(label: str, controls: Sequence[SpanControl]) -> tuple[SpanControl, s
 
 
 def _dump_predictions(tasks: Sequence[Task], controls: Sequence[SpanControl], found: FoundT, version: str) -> bytes:
-    """Serialize the predictions of tasks. Call it in a thread: long texts would block the event loop."""
+    """Serialize the predictions of tasks. Call it in a thread: long texts would block the event loop.
+
+    tasks (Sequence[Task]): The tasks of the request.
+    controls (Sequence[SpanControl]): The span controls of the project, with its labels.
+    found (FoundT): (index of a task, field of a text) → the text and its entities.
+    version (str): Version of the pipeline.
+    RETURNS (bytes): JSON in UTF-8.
+    """
     results = []
     for i, task in enumerate(tasks):
         regions = list(_regions(i, f"{task.id}"[:40], controls, found))

@@ -165,6 +165,7 @@ class Reloader:
         """Submit texts to the engine. While the queue is full, try again until the deadline.
 
         deadline (float): Value of `time.monotonic` in seconds.
+        RETURNS (list[QueuedText]): One per text; its `future` gets the entities.
         RAISES (Refusal): 503 if the queue is still full at the deadline, or the engine is stopping.
         """
         while True:

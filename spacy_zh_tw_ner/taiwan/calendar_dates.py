@@ -133,7 +133,11 @@ def _calendar(text: str, reference: date | None) -> str | None:
 
 
 def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
-    """Convert a match of CALENDAR to ISO 8601, or return None if it is ambiguous or no date."""
+    """Convert a date that CALENDAR matched to ISO 8601, or return None if it is ambiguous or no date.
+
+    match (re.Match[str]): The match, with the groups year, month, day and others.
+    reference (Optional[date]): The day on which the text was written, for relative years such as 去年.
+    """
     month, day = match["month"], match["day"]
     lunar = match["lunar"] or match["lunar_year"]
     if (day and not match["day_unit"] and not lunar) or (match["leap"] and not lunar):
@@ -167,7 +171,11 @@ def _day(text: str | None) -> int | None:
 
 
 def _year(match: re.Match[str], *, has_month: bool) -> int | None:
-    """Return the Gregorian year of a match of CALENDAR, or None if it may be a duration or a year of another era."""
+    """Return the Gregorian year of a match of CALENDAR, or None if it may be a duration or a year of another era.
+
+    match (re.Match[str]): The match, which has a year.
+    has_month (bool): Whether a month follows the year. Then 113年 is a year of 民國; alone it may be a duration.
+    """
     era, number = match["era"] or "", parse_integer(match["year"])
     if number is None or number < 1:
         return None
@@ -205,7 +213,12 @@ def _part(year: int, part: str) -> str:
 
 
 def _lunar_date(match: re.Match[str], year: int | None) -> str | None:
-    """Convert a lunar date, which needs a year, a month and a day, to the Gregorian calendar."""
+    """Convert a lunar date that CALENDAR matched to the Gregorian calendar, in ISO 8601.
+
+    year (Optional[int]): The year of the lunar date.
+    RETURNS (Optional[str]): None if year, month or day is missing, there is no such date, or lunar-python is not
+        installed.
+    """
     month, day = match["month"], match["day"]
     if year is None or not month or not day:
         return None

@@ -102,7 +102,10 @@ class UnlabelledTexts:
 
 
 def cut(text: str) -> list[str]:
-    """Cut a text into parts of at most LONGEST characters, and leave out parts that are white space only."""
+    """Cut a text into parts of at most LONGEST characters, at ends of clauses if possible.
+
+    RETURNS (list[str]): The parts in order. Parts that are white space only are left out.
+    """
     parts = [text]
     if len(text) > LONGEST:
         ends = np.flatnonzero([char in CLAUSE_ENDS for char in text])

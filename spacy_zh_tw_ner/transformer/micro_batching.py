@@ -87,8 +87,7 @@ class MicroBatchRunner:
     def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
         """Encode windows without an autograd graph, in smaller batches if memory runs out.
 
-        batches (Sequence[MicroBatch]): The windows of all documents.
-        n_tokens (int): Number of tokens of all documents.
+        batches (Sequence[MicroBatch]), n_tokens (int): The windows of all documents, and the number of their tokens.
         RETURNS (torch.Tensor): (n_tokens, width) float32; zeros for tokens that are in no window.
         RAISES (torch.OutOfMemoryError): If not even one window fits.
         """
@@ -111,11 +110,9 @@ class MicroBatchRunner:
     ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
         """Encode windows for training.
 
-        batches (Sequence[MicroBatch]): The windows of all documents.
-        n_tokens (int): Number of tokens of all documents.
+        batches (Sequence[MicroBatch]), n_tokens (int): The windows of all documents, and the number of their tokens.
         RETURNS (tuple[torch.Tensor, Callable]): The hidden states, (n_tokens, width) float32, and a function for the
-            backward pass. It takes the gradient of the hidden states, (n_tokens, width), and adds the gradients of the
-            parameters to their `grad`.
+            backward pass: it takes their gradient, and adds the gradients of the parameters to the parameters' `grad`.
         RAISES (torch.OutOfMemoryError): If not even one window fits. If the setting `micro_batch` is null: whenever
             memory runs out.
         RAISES (SettingError): If trainable weights are offloaded.
@@ -263,7 +260,10 @@ class MicroBatchRunner:
     def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """Return `(self._values(batch),)`, or None if memory ran out. Try a batch of a single window twice."""
+        """Return `(self._values(batch),)`. If memory runs out, return None; but try a single window twice, then raise.
+
+        attempt (Callable): Calls a function, and returns a tuple with its result, or None if memory runs out.
+        """
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)

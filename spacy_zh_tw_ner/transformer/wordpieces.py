@@ -104,7 +104,11 @@ class WordpieceTable:
         return Wordpieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def split(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
-        """Split tokens into the ids of their wordpieces, one or more for each token, without using the table."""
+        """Split tokens into wordpieces, without using the table.
+
+        texts, norms (Sequence[str]): The text and the norm of each token.
+        RETURNS (list[list[int]]): The ids of the wordpieces of each token, from one to `max_wordpieces`.
+        """
         return [ids[: self.max_wordpieces] or [self.unknown_id] for ids in self._splitter(texts, norms)]
 
     def _look_up(self, norms: KeysT, texts: KeysT, strings: StringStore) -> Wordpieces:
@@ -198,7 +202,12 @@ def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc])
 
 
 def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
-    """Return the index in a table of each key in `norms`, (n_tokens,); None if the table lacks one of them."""
+    """Return the index in a table of the key of each token; None if the table lacks one of them.
+
+    table (_Table): The table, sorted by key.
+    norms (KeysT): (n_tokens,) keys, which are computed from the hashes of norm and text of each token.
+    RETURNS (Optional[np.ndarray]): (n_tokens,) indices.
+    """
     if not len(table.keys):
         return None if len(norms) else np.empty(0, dtype=np.int64)
     places = np.searchsorted(table.keys, norms)

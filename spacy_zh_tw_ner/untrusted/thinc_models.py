@@ -75,7 +75,11 @@ def require_param(layer: Model[Any, Any], name: str, shape: tuple[int | None, ..
 
 
 def _structure(layer: Model[Any, Any]) -> tuple[str, dict[str, int | None], dict[str, Any]]:
-    """Return the name, the ids of referenced layers, and the attributes of a layer."""
+    """Return the parts of a layer that loading may change.
+
+    RETURNS (tuple): The name of the layer; name of a reference → id of the layer to which it refers, or None if it is
+        not set; and a shallow copy of `attrs`.
+    """
     references = {name: layer.get_ref(name).id if layer.has_ref(name) else None for name in layer.ref_names}
     return layer.name, references, dict(layer.attrs)
 
@@ -85,8 +89,9 @@ def _require_similar(key: str, value: object, before: object) -> None:
 
     key (str): Name of the attribute in the message.
     value (object): The loaded value.
-    before (object): The value before loading. If it is a function, `value` must be the same function. If it is None,
-        any value is allowed. Otherwise, `value` must be of the same type.
+    before (object): The value before loading. If it is a function, `value` must be the same function. If it is a
+        number, `value` must be a finite number. If it is a string, bool, dict, list or tuple, `value` must be of the
+        same type, except that lists may become tuples and tuples lists. Otherwise, any value is allowed.
     RAISES (UnreadableFileError): If the loaded value is not allowed.
     """
     if isinstance(before, Callable):  # type: ignore[arg-type]

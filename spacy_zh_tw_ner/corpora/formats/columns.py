@@ -105,7 +105,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     a text, with spaces only between words of Latin and similar scripts.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Callbacks for progress, messages and rejected sentences.
     RAISES (CorpusError): If a line has no tag, or the tokens do not match their `# text =`.
     """
     layout = _survey(path)

@@ -21,7 +21,7 @@ SPACED = 0.9  # least share of CJK pairs with a space between them that shows a 
 
 
 class Sentence(NamedTuple):
-    """One document of a converted corpus, as `validate` reads it.
+    """One document of a corpus in `.spacy` files, for the checks of the command `validate`.
 
     text: The text.
     entities: Entities with character offsets, sorted.
@@ -102,7 +102,7 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     any of its tokens has no gold annotation, and the user is notified of the number of these documents.
 
     path (Path): The file or folder.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): The key of the annotations in `doc.spans`, and callbacks for progress and messages.
     """
     n_unknown = n_spaced = 0
     for file in spacy_files(path):

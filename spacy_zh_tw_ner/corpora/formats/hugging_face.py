@@ -43,7 +43,7 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     description of the data set, such as `dataset_info.json`, in the folder of the file or its parents.
 
     path (Path): The file.
-    reading (Reading): Settings and callbacks.
+    reading (Reading): Names of fields, and callbacks for progress, messages and rejected objects.
     RAISES (CorpusError): If the file cannot be read, or numeric tags have no names.
     RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
     """
@@ -158,6 +158,8 @@ def write_hugging_face(record: Record, scores: list[float]) -> str:
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
+    RETURNS (str): A JSON object with "tokens" and, as names in the scheme BIO, "ner_tags". It also has "doc_id" if the
+        record has one, "scores" if the list is not empty, and "text" if the text contains ▁.
     """
     spans = [(i, i + 1) for i in range(len(record.text))]
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}
