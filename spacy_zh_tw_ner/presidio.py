@@ -171,7 +171,8 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
         """Return the text that replaces an entity.
 
         text (str): The text of the entity.
-        params (Mapping[str, Any]): `replacer`, from `masking_operators`, and `entity_type`, which Presidio adds.
+        params (Mapping[str, Any]): "replacer" → the object that applies the policy, from `masking_operators`;
+            "entity_type" → Presidio's name of the type, such as "PHONE_NUMBER". Presidio's engine passes both.
         """
         replacer: Replacer = params[REPLACER]
         return replacer(_label_of(params["entity_type"]), text)[1]
@@ -200,9 +201,10 @@ def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None 
 
     policy (Optional[MaskingPolicy]): Actions by label. If the policy has no `default`, all other labels are replaced by
         placeholders, because Presidio, too, replaces all entities by default.
-    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. It is required for hashes. None draws a random
+        key for pseudonyms.
     RETURNS (dict[str, OperatorConfig]): The key "DEFAULT" with one operator, which Presidio uses for all entities.
-    RAISES (UsageError): If the policy has the action "hash" and there is no key.
+    RAISES (UsageError): If the policy has the action "hash" and `key` is None.
     """
     replacer = _masker(policy, key).replacer()
     return {"DEFAULT": OperatorConfig(MaskingOperator().operator_name(), {REPLACER: replacer})}
@@ -219,16 +221,23 @@ def mask_results(
     results (Iterable[RecognizerResult]): Results of the analyzer for this text.
     policy (Optional[MaskingPolicy]): Actions by label. If the policy has no `default`, all other labels are replaced by
         placeholders.
-    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
-    RETURNS (Masked): The masked text, and the replacements.
-    RAISES (UsageError): If the policy has the action "hash" and there is no key.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. It is required for hashes. None draws a random
+        key for pseudonyms.
+    RETURNS (Masked): The masked text, the replacements, and the map from replacements to original texts.
+    RAISES (UsageError): If the policy has the action "hash" and `key` is None.
     """
     found = [Found(each.start, each.end, _label_of(each.entity_type), each.score) for each in results]
     return _masker(policy, key).mask_text(text, found)
 
 
 def _masker(policy: MaskingPolicy | None, key: bytes | None) -> Masker:
-    """Create a masker. If the policy has no default action, it replaces all other labels by placeholders."""
+    """Create an object that masks texts.
+
+    policy (Optional[MaskingPolicy]): Actions by label. Without a policy, or if it has no action for all other labels
+        (`default`), these labels are replaced by placeholders.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. It is required for hashes. None draws a random
+        key for pseudonyms.
+    """
     policy = policy or MaskingPolicy()
     return Masker(policy if policy.default is not None else replace(policy, default=REPLACE), key=key)
 

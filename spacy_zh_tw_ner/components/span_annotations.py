@@ -5,8 +5,8 @@
   which `Doc.from_docs`, `doc.to_json(underscore=["score"])` and `span.as_doc(copy_user_data=True)` copy.
 * Groups of overlapping spans, such as those of `zh_tw_crf_spans`, have scores in the same attribute. They have no copy
   in `doc.user_data`, whose keys have no labels: two spans of the same characters would have the same key.
-* `doc.spans["gazetteer"]` holds spans that are probably entities (evidence), and its `attrs["bonuses"]` one bonus per
-  span.
+* `doc.spans["gazetteer"]` holds spans that are probably entities. They are called evidence. Its `attrs["bonuses"]` has
+  one bonus per span: a number that is added to the emissions of the tags that its tokens have if the span is an entity.
 """
 
 import warnings
@@ -145,7 +145,12 @@ def register_extension() -> None:
 
 
 def read_scores(doc: Doc) -> dict[Entity, float]:
-    """Return a mapping from the scored entities of a document, with their current token indices, to their scores."""
+    """Return the scores in `doc.spans["ner"]`, which has the predicted entities of a document; empty if there are none.
+
+    doc (Doc): The document.
+    RETURNS (dict[Entity, float]): (start, end, label) of each entity → its score. Start and end are the present token
+        indices, which `doc.retokenize` may have changed; the end is exclusive.
+    """
     group = group_with_values(doc, SPANS_KEY, SCORES)
     if group is None:
         return {}
@@ -154,7 +159,11 @@ def read_scores(doc: Doc) -> dict[Entity, float]:
 
 
 def write_scores(doc: Doc, prediction: Prediction) -> None:
-    """Write predicted entities and their scores to `doc.spans["ner"]` and `doc.user_data`."""
+    """Write predicted entities and their scores to `doc.spans["ner"]` and `doc.user_data`, and replace those in them.
+
+    doc (Doc): The document; changed in place. `doc.ents` stays as it is.
+    prediction (Prediction): Entities with token offsets, and one probability per entity.
+    """
     spans = write_span_group(doc, SPANS_KEY, prediction)
     user_data: dict[Any, Any] = doc.user_data
     for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", EXTENSION)]:
@@ -163,16 +172,19 @@ def write_scores(doc: Doc, prediction: Prediction) -> None:
 
 
 def write_span_group(doc: Doc, key: str, prediction: Prediction) -> list[Span]:
-    """Write spans and their scores to `doc.spans[key]`; return the spans."""
+    """Write spans and their scores to `doc.spans[key]`, replacing the group that it has; return the spans.
+
+    prediction (Prediction): Spans with token offsets and labels, and one probability per span.
+    """
     spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
     doc.spans[key] = CharacterSpans(doc, name=key, spans=spans, attrs={SCORES: list(prediction.scores)})
     return spans
 
 
 def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
-    """Add spans to the evidence of a document.
+    """Add spans that are probably entities to `doc.spans["gazetteer"]`, after those that it has.
 
-    doc (Doc): The document.
+    doc (Doc): The document; changed in place.
     spans (Iterable[Span]): The spans; they may overlap.
     bonus (float): Bonus per token, in log-odds. It is added to the emission of the tag that the token has if the span
         is an entity.
@@ -185,16 +197,18 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
 
 def find_evidence(docs: Sequence[Doc], scheme: TagScheme | TagChains) -> Evidence:
-    """Read the evidence of documents, and convert it to bonuses of emissions.
+    """Read the spans in `doc.spans["gazetteer"]`, and convert them to numbers that are later added to the emissions.
 
-    A span that is an entity has one tag for each of its tokens. The bonus is added to the emission of this tag at each
-    token. So a tag path with the whole span as an entity gains most, and long spans gain more than short ones.
+    A span that is an entity has one tag for each of its tokens. The bonus of the span is for the emission of this tag
+    at each token. So a tag path with the whole span as an entity gains most, and long spans gain more than short ones.
 
     docs (Sequence[Doc]): The documents.
-    scheme (TagScheme | TagChains): Tags of the component. Chains use the evidence for their labels only, because the
-        other spans may be evidence for the recognizer of `doc.ents`.
-    RETURNS (Evidence): Bonuses by row and tag; the rows are the tokens of all documents, concatenated.
-    RAISES (ZhTwNerError): For a label that is not in a TagScheme.
+    scheme (TagScheme | TagChains): Tags of the component: a TagScheme for entities that do not overlap, TagChains for
+        spans of different labels that may overlap. Spans with a label that TagChains lack are ignored, because they may
+        be meant for the recognizer of `doc.ents`.
+    RETURNS (Evidence): One row, tag and bonus for each token of each span. A row is the index of a token among the
+        tokens of all documents.
+    RAISES (ZhTwNerError): If a span has a label that the TagScheme lacks.
     """
     rows: list[int] = []
     tags: list[int] = []
@@ -213,9 +227,9 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme | TagChains) -> Evidenc
 
 
 def _bonuses(doc: Doc) -> list[float]:
-    """Return one number for each gazetteer match of a document, which raises the emissions of its tags.
+    """Return the bonus of each span in `doc.spans["gazetteer"]`, in log-odds per token; empty without such a group.
 
-    The numbers are in `doc.spans["gazetteer"].attrs["bonuses"]`; without that key, all are DEFAULT_BONUS.
+    The numbers are in the `attrs["bonuses"]` of the group; without that key, all are DEFAULT_BONUS.
     """
     if EVIDENCE_KEY not in doc.spans:
         return []

@@ -57,7 +57,10 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
 
 
 def find_white_space_in_long(doc: Doc) -> WhiteSpace:
-    """Find white space in the tokens of a long document as `find_white_space` does, in bounded memory."""
+    """Find tokens that are white space, or begin or end with it, in chunks of a long document, in bounded memory.
+
+    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks, as those of `find_white_space`.
+    """
     found = [find_white_space([doc[start : start + CHUNK]]) for start in range(0, len(doc), CHUNK)]
     return WhiteSpace(*map(np.concatenate, zip(*found, strict=True)))
 
@@ -65,10 +68,12 @@ def find_white_space_in_long(doc: Doc) -> WhiteSpace:
 def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagScheme) -> FloatsT:
     """Forbid the tags that would make white space the first or last character of an entity.
 
+    The emissions of forbidden tags become PENALTY, so low that no path through them has any probability.
+
     emissions (np.ndarray): (n_tokens, n_tags) emissions of the concatenated parts.
     parts (Sequence[Doc | Span]): Documents or parts of documents.
     scheme (TagScheme): Tag scheme of the component.
-    RETURNS (np.ndarray): (n_tokens, n_tags) masked emissions; the same array if there is no white space.
+    RETURNS (np.ndarray): (n_tokens, n_tags) masked copy; `emissions` itself if no tag is forbidden.
     """
     return constrain_emissions(emissions, *scheme.illegal_cells(find_white_space(parts)))
 
@@ -144,8 +149,10 @@ def trim_counted(
     white_space (WhiteSpace): White space in the tokens of the document.
     doc (Doc): The document.
     problems (GoldProblems): Counts of a batch, which are changed in place.
-    RETURNS (tuple[list[Entity], np.ndarray, int]): The entities after trimming; `outside`, which then includes the
-        tokens that were removed from entities; and the number of entities that had to be dropped.
+    RETURNS (tuple[list[Entity], np.ndarray, int]): The entities after trimming; a mask as `outside`, which includes the
+        tokens that were removed from entities; and the number of dropped entities. An entity is dropped if its first or
+        last token has white space at the edge of the entity and also other characters, and so cannot be trimmed.
+        Entities of white space only are removed without being counted as dropped.
     """
     entities, outside, trimmed, n_dropped = trim_white_space(entities, outside, white_space)
     if trimmed and not problems.n_trimmed:

@@ -20,7 +20,8 @@ BATCH = 1024  # rows decoded at a time
 class Rows(NamedTuple):
     """Content of a data file.
 
-    features: Hugging Face features in the Parquet metadata, as parsed JSON, or None.
+    features: Types and label names of the columns, as Hugging Face `datasets` writes them into the metadata of a
+        Parquet file: parsed JSON. None if the file has none.
     objects: One pair per object or row: its origin (file and line or row), and its fields as a dictionary.
     """
 

@@ -26,9 +26,9 @@ class Reject(NamedTuple):
 
 
 class NoAnnotation(Reject):
-    """A region that is not an annotation, such as one without a label.
+    """A region in an export of an annotation tool that is not an annotation, such as one without a label.
 
-    It is written to the file of rejects, but does not count towards `max_rejects`.
+    It is written to the file of rejects, but does not count towards the limit `--max-rejects` of `convert`.
     """
 
 
@@ -78,7 +78,11 @@ def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
 def raise_broken(origin: str, problem: str, seen: str, remedy: str) -> None:
     """Raise a CorpusError for a part of a file that cannot be read. This is the default of `Reading.reject`.
 
-    The arguments are those of `broken`.
+    origin (str): File and line.
+    problem (str): The reason, such as "not a JSON object".
+    seen (str): The text of the file at this place; a long text is shortened.
+    remedy (str): The correction to make.
+    RAISES (CorpusError): Always.
     """
     raise broken(origin, problem, seen, remedy)
 

@@ -105,8 +105,9 @@ def _soft_log_likelihood(
     """Compute the negated cross entropy of each sequence, and the gradients of the loss, for soft gold.
 
     emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
-    gold (SoftGold): Expected counts under the distribution of the teacher.
+    gold (SoftGold): Marginals and expected counts of transitions under the distribution of the teacher.
     kernels (Optional[Kernels]): The compiled loops, or None for numpy.
+    RETURNS (Likelihood): Values and gradients in float32.
     """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     n_tags = emissions.shape[1]
@@ -143,6 +144,7 @@ def _log_likelihood(
     gold (Gold): The same gold tags as index arrays.
     kernels (Optional[Kernels]): The compiled loops, or None for numpy.
     weighted (np.ndarray): (n_rows, n_tags) float32 emissions with the log-weights of gold tags added.
+    RETURNS (Likelihood): Values and gradients in float32.
     """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
@@ -193,11 +195,12 @@ def _add_reference(
     gold_mask: BoolsT,
     weighted: FloatsT,
 ) -> None:
-    """Recompute a sequence that underflows in float32 with `run_reference`, and add it to the result in place.
+    """Recompute a sequence that underflows in float32 in float64 log space, and add it to the result in place.
 
-    result (Likelihood): Result of the batch, in which all values of this sequence are 0.
+    result (Likelihood): Result of the batch, to which this sequence has not contributed; changed in place.
     sequence (int), rows (slice): Index of the sequence in the batch, and its rows.
-    emissions, transitions, gold_mask, weighted: Scores, gold mask and weighted scores of the whole batch.
+    emissions, transitions, gold_mask: Scores and gold mask of the whole batch.
+    weighted (np.ndarray): (n_rows, n_tags) emissions with the log-weights of gold tags added.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = recompute_sequence(emissions[rows], transitions, sequence=sequence)

@@ -8,7 +8,11 @@ F1 (Lipton, Elkan and Naryanaswamy 2014, "Optimal Thresholding of Classifiers to
 A span is one token with the tag `only`, or tokens with the tags `first`, any number of `inner`, and `last`. Candidates
 are extended from their last token towards their first. Every token lowers their probability, so few become long:
 
-    p(start … end) = α[start, first] · Π step · β[end, last]        (`Posterior.path_probabilities` defines step)
+    p(start … end) = α[start, first] · Π_{t = start+1 … end} step[t] · β[end, last]
+
+α and β are the scaled forward and backward variables of a row and a tag, whose product is the marginal probability of
+the tag. step[t] is the factor by which the probability of a path changes if it is extended by row t. It contains the
+transition to the tag of the row, and its emission. `Posterior.path_probabilities` has the same formula.
 """
 
 import math
@@ -44,7 +48,8 @@ def probable_segments(posterior: Posterior, patterns: IntsT, threshold: float) -
     posterior (Posterior): Posterior of a batch.
     patterns (np.ndarray): (n_kinds, 4) the tags `first`, `inner`, `last` and `only` of each kind (label).
     threshold (float): Probability, greater than 0.
-    RETURNS (list[Segment]): The spans, in no particular order. Rows are numbered through the whole batch.
+    RETURNS (list[Segment]): (start, end, kind, probability) of each span, in no particular order. Start and end
+        (exclusive) are rows of the whole batch.
     """
     return extend_spans(posterior, patterns, threshold)[0]
 
@@ -60,8 +65,8 @@ def extend_spans(
     before (int): Number of rows of the sequence that precede the chunk. If it is not 0, the first row of this chunk is
         also the last row of the previous chunk. Spans that end at this row are found in the previous chunk only.
     partial (PartialSpans): Spans of the next chunk that have the tag `inner` at the last row of this chunk.
-    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, and spans that are to be extended in the previous
-        chunk, because their first token may be in it.
+    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, as (start, end, kind, probability); and spans that are
+        to be extended in the previous chunk, because their first token may be in it.
     """
     marginals, own = posterior.marginals, int(before > 0)
     first, inner, last, only = patterns.T

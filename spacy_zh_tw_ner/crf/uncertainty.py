@@ -3,6 +3,8 @@
     entropy    H = log Z − E[score(y)], the expectation over paths y under the CRF
     margin     P(best path) − P(second best path)
 
+Z is the partition function, the sum of exp(score(y)) over all paths, and P(y) = exp(score(y)) / Z.
+
 The second best path differs from the best path in at least one row. So it is the best path through some tag that is not
 on the best path. The scores of the best paths through each tag are computed by two Viterbi recursions, one from the
 first row to the last and one from the last row to the first:
@@ -57,10 +59,14 @@ def two_best(
 ) -> TwoBest:
     """Compute the probabilities of the two best paths of each sequence.
 
-    The arguments and errors are those of `entropies`.
-
+    emissions (np.ndarray): (n_rows, n_tags), of any floating type.
+    lengths (Sequence[int]): Number of rows of each sequence.
+    transitions (Transitions): Constrained transition scores.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (TwoBest): The probabilities. The second one is 0 if a sequence has only one legal path. For a sequence
         without rows, they are 1 and 0.
+    RAISES (SettingError): If shapes do not match, or there is no legal path.
+    RAISES (TrainingError): If emissions are not finite.
     """
     layout, log_z = Layout(lengths), infer(emissions, lengths, transitions, compiled=compiled).log_z
     tags = decode(emissions, lengths, transitions, compiled=compiled)

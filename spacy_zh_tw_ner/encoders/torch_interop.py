@@ -119,10 +119,11 @@ def update_by_thinc(shim_id: int, name: str, parameter: torch.nn.Parameter, opti
 
 
 class TorchShim(PyTorchShim):
-    """A thinc shim for a torch module that is thread-safe, saves weights as safetensors, and supports `use_averages`.
+    """A thinc shim for a torch module that is thread-safe, saves weights as safetensors, and can use averaged weights.
 
-    thinc stores averages under (shim id, parameter name), but its own shim reads them under another key, so that
-    `use_averages` has no effect on torch modules. This shim uses the right key.
+    With the setting `use_averages` of a thinc optimizer, spaCy evaluates and saves averages of the weights. The
+    optimizer stores them under (shim id, parameter name), but thinc's own shim reads them under another key, so that
+    the setting has no effect on torch modules. This shim uses the right key.
 
     module (torch.nn.Module): The module; it is moved to `devices.encoder_device()`.
     """
@@ -156,7 +157,8 @@ class TorchShim(PyTorchShim):
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
         """Context manager: use the given weights, and restore the weights of the module at the end.
 
-        params (dict[tuple[int, str], Any]): (id of the shim, name of the parameter) → weights.
+        params (dict[tuple[int, str], Any]): (id of the shim, name of the parameter) → weights, for all layers of the
+            pipeline. Parameters that are not in it keep their weights.
         """
         own = dict(self._model.named_parameters())
         given = {name: params[self.id, name] for name in own if (self.id, name) in params}

@@ -26,7 +26,7 @@ FloatsT = npt.NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A score between 0 and 1, and the ends of its confidence interval."""
+    """A score from 0 to 1, or a difference of scores from −1 to 1, and the ends of its 95 % confidence interval."""
 
     value: float
     low: float
@@ -54,7 +54,7 @@ class Scores(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Difference of F (second − first pipeline), and its p-value under the hypothesis that both are equally good."""
+    """Difference of F (second − first pipeline, from −1 to 1), and its p-value if both were equally good."""
 
     f: Estimate
     p_value: float
@@ -100,7 +100,7 @@ Comparison: TypeAlias = Averages[Difference]
 def summarize(table: EntityCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> Summary:
     """Compute precision, recall and F with confidence intervals.
 
-    table (EntityCounts): Counts by document and group.
+    table (EntityCounts): True positives, false positives and false negatives, by document and group.
     resamples (int): Number of resamples.
     seed (int): Seed of the resamples. Tables with the same number of documents get the same resamples.
     RETURNS (Summary): Scores over all entities (micro), mean over groups (macro), and by group.
@@ -120,8 +120,8 @@ def compare_counts(
 ) -> Comparison:
     """Compare the F scores of two pipelines.
 
-    first (EntityCounts): Counts of one pipeline, by document.
-    second (EntityCounts): Counts of the other pipeline on the same documents.
+    first (EntityCounts): True positives, false positives and false negatives of one pipeline, by document and group.
+    second (EntityCounts): Those of the other pipeline on the same documents.
     resamples (int): Number of resamples.
     seed (int): Seed of the resamples.
     RETURNS (Comparison): Differences of F: micro, macro, and for each group of either pipeline. The p-value is
@@ -198,7 +198,12 @@ def _weights(n: int, resamples: int, seed: int) -> Iterator[FloatsT]:
 
 
 def _columns(table: EntityCounts, groups: Sequence[str]) -> CountsT:
-    """Return the (n_documents, len(groups), 3) counts of a table in the order of `groups`; 0 for groups not in it."""
+    """Return the counts of a table with its groups in another order.
+
+    table (EntityCounts): True positives, false positives and false negatives, by document and group.
+    groups (Sequence[str]): Names of groups, among them all groups of the table.
+    RETURNS (CountsT): (n_documents, len(groups), 3), with zeros for groups that the table lacks.
+    """
     counts = np.zeros((len(table.counts), len(groups), 3), dtype=np.int64)
     for i, name in enumerate(table.groups):
         counts[:, groups.index(name)] = table.counts[:, i]

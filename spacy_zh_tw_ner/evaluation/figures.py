@@ -93,10 +93,9 @@ def draw_confusion(found: Confusion) -> str:
 def draw_reliability(panels: Mapping[str, Reliability]) -> str:
     """Draw reliability diagrams (DeGroot and Fienberg 1983) side by side.
 
-    Each bin is a point: x is the mean score of the bin's entities, and y is the share of right entities. The dashed
-    diagonal is perfect calibration. A red line connects each point with the diagonal. Below the diagram, the range of
-    scores of each bin is drawn. The numbers of entities in two bins
-    differ by at most 1.
+    The predicted entities are sorted by score and divided into bins of equal size. Each bin is a point: x is the mean
+    score of its entities, and y is the share of them that are right. The dashed diagonal is perfect calibration. A red
+    line connects each point with the diagonal. Below the diagram, the range of scores of each bin is drawn.
 
     panels (Mapping[str, Reliability]): Title of each diagram → its data.
     RETURNS (str): The drawing as SVG.
@@ -146,7 +145,10 @@ def picture_bytes(svg: str, path: Path) -> bytes:
 
 
 def _bar(left: float, y: float, scores: Scores, colour: str) -> str:
-    """Draw the bar of one F score, its interval, and its value."""
+    """Draw the bar of one F score, with its interval as a line and its value in percent as text; return the SVG.
+
+    left (float), y (float): Left end and upper edge of the bar in pixels.
+    """
     value, low, high = (left + PLOT * share for share in scores.f)
     middle = y + BAR / 2
     whiskers = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 3}v6M{high:.1f} {middle - 3}v6"

@@ -50,7 +50,11 @@ def folder_size(folder: Path) -> int:
 
 
 def _measure(pipeline: str, corpus: Path) -> Footprint:
-    """Measure a pipeline in the current process, as `measure_footprint` does in a new one."""
+    """Load a pipeline, run it over a `.spacy` file, and measure it in the current process.
+
+    `measure_footprint` calls this in a new process, because it limits torch to one thread, and because the peak memory
+    is that of the whole process.
+    """
     import torch
 
     torch.set_num_threads(1)

@@ -21,7 +21,8 @@ SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
 class ScriptScores(NamedTuple):
     """Scores of a pipeline on documents whose characters were converted.
 
-    changed: number of documents whose text differs from the original. scores: exact scores on all documents.
+    changed: number of documents whose text differs from the original. scores: precision, recall and F on all documents;
+    a predicted entity is right if a gold entity has the same boundaries and label.
     difference: F on the converted documents, minus F on the original ones.
     """
 
@@ -47,11 +48,12 @@ def script_scores(
 
     nlp (Language): The pipeline.
     golds (list[Doc]): The gold documents before conversion.
-    as_written (EntityCounts): Counts of the pipeline's exact entities on the documents before conversion.
+    as_written (EntityCounts): True positives, false positives and false negatives of the pipeline on the documents
+        before conversion, with exact boundaries and labels.
     resamples (int): Number of bootstrap resamples for the intervals.
     seed (int): Seed of the resamples.
-    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
-    RETURNS (dict[str, ScriptScores]): Name of the conversion → scores.
+    label_map (Optional[LabelMap]): Labels under which gold and predicted entities are compared; None for their own.
+    RETURNS (dict[str, ScriptScores]): Name of the conversion, from `script_conversions` → scores.
     """
     found = {}
     for name, convert in script_conversions().items():

@@ -33,7 +33,10 @@ CHARACTERS = "國立臺灣大學位於臺北市"  # any that a tokenizer for Chi
 
 
 class Classifier(NamedTuple):
-    """Tags, weights and bias of the linear classifier of a token classification checkpoint."""
+    """Linear classifier of a token classification checkpoint.
+
+    labels: tags, such as "B-ORG". weight: (n_labels, width). bias: (n_labels,).
+    """
 
     labels: list[str]  # tags of the checkpoint, such as "B-ORG"
     weight: torch.Tensor  # (n_labels, width)
@@ -79,10 +82,13 @@ def create_init_from_hf_v1(
 ) -> Callable[[Language], None]:
     """Registered as `spacy-zh-tw-ner.init_from_hf.v1`: start fine-tuning with the classifier of a checkpoint.
 
+    The weights of the classifier are copied into the head of the recognizer, for the labels that both have.
+
     name (str): The token classification checkpoint from which the encoder is loaded: id on the Hub, or folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
     component (Optional[str]): Name of the recognizer, if there are several.
-    RETURNS (Callable[[Language], None]): Callback for [initialize.after_init].
+    RETURNS (Callable[[Language], None]): Callback for [initialize.after_init]. spaCy calls it with the initialized
+        pipeline, which it changes in place.
     """
 
     def init_from_hf(nlp: Language) -> None:

@@ -22,8 +22,9 @@ def require_factory(nlp: Language, factory: str, config: Mapping[str, Any]) -> N
 
     nlp (Language): The pipeline.
     factory (str): Name of the component's factory.
-    config (Mapping[str, Any]): Config of the component.
-    RAISES (MissingExtraError): If the package is not installed.
+    config (Mapping[str, Any]): Config of the component. It is searched for functions that cut documents into windows
+        (`@span_getters`), because spacy-transformers provides their registry.
+    RAISES (MissingExtraError): If the package of the component or of such a function is not installed.
     """
     package = PACKAGES.get(factory) if not nlp.has_factory(factory) else None
     if package is None and not hasattr(registry, "span_getters") and _has_key(config, "@span_getters"):

@@ -83,9 +83,10 @@ SMALLER = {
 def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
     """Return the Hugging Face config of a base model.
 
-    name (str): A folder, one of KNOWN, or an id on the Hub.
+    name (str): A folder, or an id on the Hub. For the common base models, which are the keys of KNOWN, the config is
+        built from the values there, without reading a file.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    RETURNS (PretrainedConfig): The config; for a name in KNOWN without reading a file.
+    RETURNS (PretrainedConfig): The config.
     RAISES (ValueError): If the folder or id does not exist.
     """
     if name in KNOWN and not Path(name).exists():
@@ -98,10 +99,13 @@ def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
 
 @lru_cache(maxsize=4)
 def trimmed_size(name: str, revision: str | None = None) -> int:
-    """Return the number of wordpieces that a base model has with `trim = true`.
+    """Return the number of wordpieces of a base model whose vocabulary is cut to those of single characters.
 
-    name (str): A folder, a name in TRIMMED, or an id on the Hub. For a name in TRIMMED, no file is read; for all
-        others, the tokenizer is read.
+    The setting `trim = true` of a Transformer cuts the vocabulary.
+
+    name (str): A folder, or an id on the Hub. For a key of TRIMMED, the number there is returned, and no file is read.
+        For all others, the tokenizer is read.
+    revision (Optional[str]): Branch, tag or commit on the Hub.
     RAISES (ValueError): If there is no tokenizer, or it cannot be trimmed.
     """
     if name in TRIMMED and not Path(name).exists():

@@ -58,7 +58,8 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
     engine (Engine): Recognizes entities.
     settings (ServiceSettings): Limits of requests.
-    check_key (Callable): Dependency that checks the API key, see `key_checker`.
+    check_key (Callable): FastAPI dependency, called for each request; it raises an error with status 401 if the API key
+        is missing or wrong.
     RETURNS (APIRouter): The routes.
     """
     # One thread at a time masks: several would share the GIL with the event loop, and delay the probes.
@@ -148,12 +149,12 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
 
 def reload_routes(engine: Engine, reloader: Reloader, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
-    """Build the route `/v1/reload`.
+    """Build the route `/v1/reload`, which loads the present files of a pipeline and serves them if they are not worse.
 
     engine (Engine): Has the names of the pipelines.
-    reloader (Reloader): Replaces a pipeline.
-    settings (ServiceSettings): Without an API key, the route is refused.
-    check_key (Callable): Dependency that checks the API key.
+    reloader (Reloader): Loads and compares the new version of a pipeline, and replaces the old one.
+    settings (ServiceSettings): If it has no API key, all requests to the route get the status 403.
+    check_key (Callable): FastAPI dependency that raises an error with status 401 if the API key is missing or wrong.
     RETURNS (APIRouter): The route.
     """
     router = APIRouter(prefix="/v1", tags=["operations"], dependencies=[Depends(check_key)])
@@ -184,7 +185,7 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
 
     engine (Engine): Its state determines the response of `/readyz`.
     metrics (Metrics): Content of `/metrics`.
-    check_key (Callable): Dependency that checks the API key of `/metrics`; the probes need none.
+    check_key (Callable): FastAPI dependency that checks the API key of `/metrics`; the two probes need no key.
     RETURNS (APIRouter): The routes.
     """
     router = APIRouter(tags=["operations"])
@@ -225,7 +226,10 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
 
 
 def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> dict[str, Any]:
-    """Return the JSON schema of a request body, with the limits of the service."""
+    """Return the JSON schema of a request body, with the largest length and number of texts as the service limits them.
+
+    model (type[EntitiesRequest]): pydantic model of the body.
+    """
     schema = schema_without_references(model)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars

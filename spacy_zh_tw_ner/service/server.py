@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
     """uvicorn server with limits on connections. During shutdown, it still answers accepted requests and probes.
 
     app (FastAPI): The application.
-    engine (Engine): Its method `abandon` is called when the drain time is over.
+    engine (Engine): When the drain time is over, its method `abandon` ends all requests that are not answered yet.
     settings (ServiceSettings): Limits of connections.
     metrics (Metrics): Counts open and dropped connections.
     drain (float): Seconds to answer accepted requests on shutdown. Requests not answered by then get 503.

@@ -1,6 +1,8 @@
 """Score how certain it is that a number is an identifier or phone number.
 
-A score depends on words near the number such as 電話, on the characters next to it, and on its format.
+A score depends on words near the number such as 電話, on the characters next to it, and on its format. The nearest such
+word is the context word of the number, which points to a label. It is strong if it names the number itself (統編), and
+weak if it is often near such a number, but does not name it (公司).
 """
 
 import re
@@ -45,10 +47,11 @@ COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9
 class Number(NamedTuple):
     """A number in a text.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The whole text, in which full-width characters and all dashes are replaced by ASCII (`fold_widths`). It
+        has the length of the original text.
     begin, stop (int): The span of the number; `stop` is exclusive.
     digits (str): Its letters (upper case) and digits, without separators.
-    raw (str): The number as it is written, with its separators.
+    raw (str): The span of the number in `view`, with its separators.
     """
 
     view: str
@@ -61,9 +64,9 @@ class Number(NamedTuple):
 def score_number(rule: NumberRule, number: Number, context: Context) -> float:
     """Return the score of a number that a rule has found to be valid.
 
-    rule (NumberRule): The rule.
+    rule (NumberRule): The rule. It has a label, and scores with and without a context word.
     number (Number): The number.
-    context (Context): The nearest context word.
+    context (Context): Label and strength of the nearest word such as 電話; NO_CONTEXT if there is none.
     RETURNS (float): From 0 to 1; 0 if the text around the number shows that it is a number of another kind.
     """
     score = _score_in_context(rule, number, context)
@@ -105,9 +108,9 @@ def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
 def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
     """Return whether the text around a number, or its separators, show that the number is not of the kind of a rule.
 
-    A number is excluded in these cases: it is part of a path, of a document number or of a measure; its second line
-    begins like a list item or a date; or it lacks a sign that the rule requires, such as 玄字第 before a military
-    number or the dash after a bank code.
+    A number is excluded in these cases: it is part of a path (2024/04595257), of a document number or of a measure
+    (210 km); it continues on a second line, which begins like a list item or a date; or it lacks a sign that the rule
+    requires, such as 玄字第 before a military number or the dash after a bank code.
     """
     view, begin, stop, *_ = number
     if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
@@ -131,18 +134,20 @@ def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
 def _is_in_path(view: str, place: int, beyond: int) -> bool:
     """Return whether a slash joins one side of a number to an ASCII letter or digit, as in 2024/04595257.
 
+    view (str): The text with full-width characters replaced by ASCII.
     place (int): Position of the character just before or just after the number.
-    beyond (int): Position of the character on the other side of `place`, away from the number.
+    beyond (int): Position of the next character away from the number: `place` − 1 or `place` + 1.
     """
     return 0 <= beyond < len(view) and view[place] == "/" and view[beyond].isascii() and view[beyond].isalnum()
 
 
 def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
-    """Return the score of a number by its context word.
+    """Return the score of a number before its written form is taken into account.
 
-    If the context word has another label than the rule, or is missing, the text around the number may raise the score
-    of some rules: 玄字第 before a military number, another telephone number before one without an area code, 健保
-    before a health insurance card number, and words for vehicles around a license plate.
+    If the nearest context word has the label of the rule, the score is that of the rule for strong or weak words. If it
+    has another label, or is missing, the text around the number may raise the score of some rules: 玄字第 before a
+    military number, another telephone number before one without an area code, 健保 before a health insurance card
+    number, and words for vehicles around a license plate.
     """
     view, begin, stop, *_ = number
     if context.label == rule.label:
@@ -169,7 +174,10 @@ def _score_plate(view: str, begin: int, stop: int) -> float:
 
 
 def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> float:
-    """Return the factor, from 0 to 1, by which a context word with another label than the rule lowers the score."""
+    """Return the factor, from 0 to 1, by which a context word with another label than the rule lowers the score.
+
+    Without a context word, the factor is 1.
+    """
     if context.label == OTHER:
         is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))
         return 0.75 if is_certain else 0.5

@@ -1,11 +1,12 @@
 """Find identifiers, telephone numbers and other numbers, also with spaces, dashes or line breaks between the digits.
 
-An ASCII stretch is split into groups of letters and digits. From each group on, up to `MAX_GROUPS` groups are joined:
+An ASCII stretch is a sequence of ASCII characters in a text. It is split into groups of letters and digits. From each
+group on, up to `MAX_GROUPS` groups are joined:
 
     "電話 02-2311 3731"   groups 02, 2311, 3731   joined 02 · 022311 · 0223113731 (PHONE) · 2311 · 23113731 · 3731
 
-Rules are looked up by the number of letters and digits, so that only few of them run for a joined number. Context words
-are searched only around numbers that are valid by a rule. The work for each group is bounded, whatever the text.
+Only the rules for the length of a joined number are applied to it. Context words, such as 電話, are searched only
+around numbers that are valid by a rule. The work for each group is bounded, whatever the text.
 """
 
 import re
@@ -26,12 +27,12 @@ JOINING_SIGNS = frozenset("-._@\\")
 
 
 def find_numbers(view: str, start: int, end: int, contexts: ContextFinder) -> list[Finding]:
-    """Find the numbers in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
+    """Find the numbers in one ASCII stretch, a sequence of ASCII characters of a text.
 
-    view (str): The text as `fold_widths` returns it.
-    start (int), end (int): The span of the stretch.
-    contexts (ContextFinder): Finds context words in the text.
-    RETURNS (list[Finding]): Numbers with any score above 0; they may overlap.
+    view (str): The whole text, in which `fold_widths` has replaced full-width characters and dashes by ASCII.
+    start (int), end (int): The span of the stretch; the end is exclusive.
+    contexts (ContextFinder): Finds context words, such as 電話, in this text.
+    RETURNS (list[Finding]): Span, label, score and rule of all numbers with a score above 0; they may overlap.
     """
     found: list[Finding] = []
     groups = [match.span() for match in GROUP.finditer(view, start, end)]
@@ -62,9 +63,9 @@ def find_numbers(view: str, start: int, end: int, contexts: ContextFinder) -> li
 def _is_edge(view: str, place: int, beyond: int) -> bool:
     """Return whether a number may begin or end next to a character.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text, in which `fold_widths` has replaced full-width characters and dashes by ASCII.
     place (int): Position of the character just before or just after the number.
-    beyond (int): Position of the character on the other side of `place`, away from the number.
+    beyond (int): Position of the next character away from the number: `place` − 1 or `place` + 1.
     RETURNS (bool): False if the two characters join the number to a longer one: 2024- and 04595257.
     """
     if not 0 <= beyond < len(view) or view[place] not in JOINING_SIGNS:
@@ -75,7 +76,7 @@ def _is_edge(view: str, place: int, beyond: int) -> bool:
 def _find_valid(view: str, digits: str, begin: int, stop: int, contexts: ContextFinder) -> list[Finding]:
     """Return a finding, with its score, for each rule that finds a number to be valid.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text, in which `fold_widths` has replaced full-width characters and dashes by ASCII.
     digits (str): The letters (upper case) and digits of the number, without separators.
     begin (int), stop (int): The span of the number in the text.
     contexts (ContextFinder): Finds context words in the text.

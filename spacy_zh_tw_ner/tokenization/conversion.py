@@ -83,10 +83,12 @@ class Converter:
     def _offsets(self, text: str, converted: str) -> Sequence[int | None]:
         """Align a text with its conversion.
 
-        Clauses are aligned one by one, unless OpenCC converts a clause differently alone than in the text.
+        Clauses are aligned one by one. If OpenCC converts a clause differently alone than in the text, the whole text
+        is aligned at once.
 
         text (str), converted (str): The text, and its conversion by OpenCC.
-        RETURNS (Sequence[Optional[int]]): The attribute `offsets` of the `Conversion`.
+        RETURNS (Sequence[Optional[int]]): For each of the n + 1 boundaries between the n characters of the text, its
+            position in the conversion; None inside a word that was replaced by a word of another length.
         """
         if self._in_place(text, converted):
             return range(len(text) + 1)
@@ -139,13 +141,14 @@ class Converter:
                 offsets += [None] * (next_old - old - 1) + [place + next_new]
 
     def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
-        """Find the end of the word that begins at the last border.
+        """Find the end of the word that begins at the last known word boundary.
 
-        If the word or its conversion would be empty, the last border is removed from `borders`, so that the word begins
-        at the previous border.
+        If the word or its conversion would be empty, the last boundary is removed from `borders`, so that the word
+        begins at the boundary before it.
 
         text (str), converted (str): A clause, and its conversion by OpenCC.
-        borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion.
+        borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion; may be
+            changed in place.
         RETURNS (tuple[int, int]): The new boundary, which the caller appends.
         """
         old, new = borders[-1]
@@ -183,7 +186,7 @@ class Converter:
 
 
 class ScriptConverter:
-    """Converts the script of a text without changing its length, for `norm_`.
+    """Converts the script of a text without changing its length, for the `norm_` of tokens.
 
     Character i of the result is the conversion of character i of the text. A word that OpenCC would replace by a longer
     or shorter word is converted character by character.
@@ -208,7 +211,8 @@ class ScriptConverter:
     def _alone(self, char: str) -> str:
         """Convert a character without its context.
 
-        A character that is an exception, or whose conversion is longer than one character, is returned unchanged.
+        A character that Taiwan writes in both forms (such as 台, which OpenCC would replace by 臺), or whose conversion
+        is longer than one character, is returned unchanged.
         """
         converted = self._converter.alone(char)
         return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char

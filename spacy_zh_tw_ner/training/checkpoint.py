@@ -34,7 +34,12 @@ MOMENTS = ("mom1", "mom2", "averages")
 
 @dataclass
 class Position:
-    """Progress of a training run: number of updates and of tokens, duration, losses, and scores of the evaluations."""
+    """Progress of a training run.
+
+    step, words, seconds: number of updates, number of tokens processed, and duration. results: (score, step) of each
+    evaluation. losses: component → sum of losses since the last evaluation. evaluated_words: value of `words` at the
+    last evaluation. Checkpoints of version 0.1 lack it, and it is estimated when they are loaded.
+    """
 
     step: int = 0  # number of updates
     words: int = 0  # number of tokens processed
@@ -46,7 +51,12 @@ class Position:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a thinc layer, or of a torch module inside one."""
+    """A parameter of a thinc layer, or of a torch module inside one.
+
+    place, moments_place: names of the weights, such as "ner.3.W", and of the optimizer's moments in a checkpoint.
+    layer: the thinc layer. key: (id of the layer or its shim, name of the parameter), as thinc's optimizers use it.
+    tensor: the torch parameter; None for a parameter of thinc.
+    """
 
     place: str  # name of the weights in a checkpoint, such as "ner.3.W"; the same in every process
     moments_place: str  # name of the optimizer's moments in a checkpoint

@@ -1,4 +1,7 @@
-"""Turn the config of a student into one that learns from a teacher: `distill` = teacher's pass, then `train`.
+"""Turn the config of a student into one that learns from a teacher.
+
+The command `distill` computes the predictions of the teacher for unlabelled texts, and then trains the student.
+In training, a `DistillCorpus` mixes them with the annotated corpus of the student's config:
 
 texts ──teacher──▶ OUT/teacher ──DistillCorpus──┐
 corpus of the student's config ─────────────────┴──▶ training loop ──▶ OUT/model-best

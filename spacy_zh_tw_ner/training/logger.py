@@ -33,7 +33,8 @@ def create_progress_logger_v1(
     path (Optional[Path]): Folder for the two files; an existing `progress.jsonl` is appended to. None: the folder
         given as `--output`.
     progress_bar (bool): Whether to show a progress bar if stderr is a terminal.
-    RETURNS (Callable): Function that spaCy's training loop calls with the pipeline, stdout and stderr.
+    RETURNS (Callable): Function that spaCy's training loop calls once with the pipeline, stdout and stderr. It returns
+        the two functions that the loop calls after each step and at the end.
     RAISES (OutputError): If the path or one of its parents is a file.
     """
     folder = Path(path) if path is not None else None
@@ -83,7 +84,10 @@ class ProgressLogger:
     def log_step(self, info: InfoT | None) -> None:
         """Log a training step: write a table row and the progress files if the step was evaluated.
 
-        info (Optional[dict]): Results of the evaluation, as spaCy passes them to loggers; None without evaluation.
+        The training loop calls it after each step.
+
+        info (Optional[dict]): Results of the evaluation, as spaCy passes them to loggers: "step", "epoch", "words",
+            "losses", "score", "other_scores" and more. None for a step without evaluation.
         """
         if info is None:
             self._pace.step()

@@ -52,8 +52,8 @@ CHUNK_NAME = re.compile(r"\d{5,}\.safetensors")
 class Manifest:
     """Description of the posteriors that a teacher computes in one pass over all texts.
 
-    It has the labels, the temperature, hashes of the teacher and the texts, and the number of chunks, which is 0 while
-    the pass is not complete.
+    labels: labels of the teacher. temperature: the argument of `compute_posteriors`. teacher, texts: hashes of
+    the teacher and of the texts. n_chunks: number of chunks, which is 0 while the pass is not complete.
     """
 
     labels: list[str]
@@ -122,8 +122,8 @@ def read_chunk(
 
     folder (Path), manifest (Manifest): Folder of a complete pass, and its description.
     chunk (int): Number of the chunk.
-    weight (float): Weight of the targets.
-    YIELDS (tuple[str, SoftTarget]): A text, and its target.
+    weight (float): Weight of each text in the loss of the student; an annotated text has the weight 1.
+    YIELDS (tuple[str, SoftTarget]): A text, and the teacher's marginals and expected transition counts for it.
     RAISES (UnreadableFileError): If the file is missing or damaged.
     """
     path, scheme = _chunk_path(folder, chunk), TagScheme(manifest.labels)
@@ -168,9 +168,11 @@ def _predict(
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Compute the posteriors of one chunk of texts. Texts of similar length are encoded together.
 
+    recognizer (CRFComponent): The component of the teacher.
     make_doc (Callable[[str], Doc]): Tokenizer of the student, whose tokens must be those of the teacher.
     temperature (float): Softens the distribution if greater than 1.
-    RETURNS (dict[str, np.ndarray]): The arrays of the chunk's file, by name.
+    RETURNS (dict[str, np.ndarray]): "texts" and their "sizes" in bytes of UTF-8, their "lengths" in tokens, "marginals"
+        (n_tokens, n_tags) of all texts together, and "counts" (n_texts, n_legal) of the legal transitions.
     RAISES (PipelineMismatchError): If teacher and student tokenize a text differently.
     """
     legal = recognizer.scheme.legal_transitions.matrix

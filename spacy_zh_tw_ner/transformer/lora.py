@@ -67,7 +67,10 @@ def is_adapter(name: str) -> bool:
 
 
 def plain_name(name: str) -> str:
-    """Return the name that a parameter has in the model without adapters."""
+    """Return the name that a parameter of an adapted layer has in the model without adapters.
+
+    name (str): Name in the model with adapters, such as "query.base_layer.weight", which becomes "query.weight".
+    """
     return name.replace(".base_layer.", ".")
 
 

@@ -137,7 +137,17 @@ def create_lora_v1(
     bias: str = "none",
     rslora: bool = False,
 ) -> LoraSettings:
-    """Registered as `spacy-zh-tw-ner.lora.v1`: settings of low-rank adapters. Arguments as in `LoraSettings`."""
+    """Registered as `spacy-zh-tw-ner.lora.v1`: settings of low-rank adapters (LoRA).
+
+    r (int): Rank of the update.
+    alpha (float): The update is scaled by alpha / r, or by alpha / √r if `rslora` is set.
+    dropout (float): Share of the adapter's inputs dropped in training.
+    target_modules (Optional[list[str] | str]): Names of the linear layers that get adapters, such as
+        ["query", "value"]; "all-linear" for all; None for the default of the model family.
+    bias (str): Biases that train with the adapters: "none", "all", or "lora_only" for those of the adapted layers.
+    rslora (bool): Rank-stabilised scaling (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732).
+    RETURNS (LoraSettings): The settings.
+    """
     targets = tuple(target_modules) if isinstance(target_modules, list) else target_modules
     return LoraSettings(r, alpha, dropout, targets, bias, rslora)
 

@@ -42,7 +42,8 @@ class BackboneShim(Shim):
     """Holds a backbone, its tokenizer, and the optimizer that trains it.
 
     settings (BackboneSettings): Settings of the config. The backbone is loaded by `load` or `from_bytes`.
-    save (str): Weights that `to_bytes` saves: "full", "adapter" or "merged".
+    save (str): Weights that `to_bytes` saves: "full" for base model and adapters, "adapter" for the adapters only,
+        "merged" for the base model with the adapters added to its weights.
     save_dtype (Optional[str]): Precision to which saved weights are rounded, "fp16" or "bf16"; None rounds nothing.
     max_wordpieces (int): Largest number of wordpieces of one token; further wordpieces are dropped.
     """
@@ -78,7 +79,7 @@ class BackboneShim(Shim):
 
     @property
     def runner(self) -> MicroBatchRunner:
-        """Runner of the backbone in micro-batches.
+        """Object that runs the backbone in micro-batches, and remembers how many wordpieces fit into memory.
 
         RAISES (PipelineError): If the backbone is not loaded yet.
         """
@@ -96,7 +97,9 @@ class BackboneShim(Shim):
 
     @one_at_a_time
     def load(self) -> None:
-        """Load the base model and its tokenizer from the Hub, its cache or a folder, and check that it can be saved.
+        """Load the base model and its tokenizer from the Hub, its cache or a folder, and keep both in this object.
+
+        It also checks that `to_bytes` can save them, so that this does not fail after training.
 
         RAISES (ValueError): If the base model cannot be loaded or does not support a setting, has no embedding for a
             wordpiece of its tokenizer, or is too large to be saved.
@@ -118,9 +121,11 @@ class BackboneShim(Shim):
         self._optimizer = self._scaler = None
 
     def use_lookup(self, lookup: int) -> None:
-        """Split tokens into wordpieces by the rules of an earlier version.
+        """Choose the rules by which tokens are split into wordpieces. The backbone must be loaded.
 
-        lookup (int): Version of the rules: 1 for the rules of version 0.1 of this package, 2 for the present rules.
+        A pipeline must keep the rules with which it was trained.
+
+        lookup (int): Version of the rules: 1 for those of version 0.1 of this package, 2 for the present ones.
         """
         if lookup != self.backbone.settings.lookup:
             self.backbone.settings = replace(self.backbone.settings, lookup=lookup)

@@ -38,7 +38,9 @@ def base_weights(model: nn.Module, *, with_values: bool = True) -> Weights:
 
     A quantized layer has several entries: its weight, and the tensors that bitsandbytes needs to restore it.
 
+    model (nn.Module): The model, with or without adapters.
     with_values (bool): Read the values of offloaded weights; otherwise, these are on the meta device.
+    RETURNS (dict[str, torch.Tensor]): Weights by the names that they have in the model without adapters.
     """
     offloaded: Mapping[str, torch.Tensor] = getattr(model, OFFLOADED, {}) if with_values else {}
     return {

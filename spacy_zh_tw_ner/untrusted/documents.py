@@ -20,8 +20,9 @@ def parse_json(data: bytes | str) -> Any:
 
     data (bytes | str): JSON as UTF-8 or as text.
     RETURNS (Any): The value.
-    RAISES (UnreadableFileError): If the value is nested deeper than DEEPEST. Invalid JSON raises a ValueError; the
-        context manager `reading` converts it.
+    RAISES (UnreadableFileError): If lists and objects are nested in more than DEEPEST levels.
+    RAISES (ValueError): For invalid JSON. In a block of the context manager `reading`, it becomes an
+        UnreadableFileError.
     """
     try:
         value = json.loads(data.decode("utf-8-sig") if isinstance(data, bytes) else data)
@@ -53,8 +54,8 @@ def parse_msgpack(data: bytes) -> Any:
     data (bytes): One msgpack object.
     RETURNS (Any): The object.
     RAISES (UnreadableFileError): If a length goes beyond the end of the data, values are nested deeper than DEEPEST, or
-        there are more than MOST_ITEMS values. For other defects, msgpack raises its own errors; the context manager
-        `reading` converts them.
+        there are more than MOST_ITEMS values. For other defects, msgpack raises its own errors. In a block of the
+        context manager `reading`, they become UnreadableFileErrors.
     """
     import srsly
 
