@@ -22,7 +22,7 @@ class Ranking(Protocol):
     """Protocol of objects that determine an order of texts. All texts must be added before the order is computed."""
 
     def add(self, texts: Sequence[str]) -> None:
-        """Add texts, in the order of the source."""
+        """Receive the next texts of the source, in their order. `order` ranks all texts that were added."""
         ...
 
     def order(self) -> list[int]:

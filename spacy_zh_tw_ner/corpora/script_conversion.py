@@ -112,7 +112,7 @@ class ScriptDecision:
         self._corpus = self._file = ScriptCounts(0, 0, 0)
 
     def begin_file(self, texts: Iterable[str]) -> None:
-        """Start a new file, and count the characters of the texts at its beginning."""
+        """Start a new file: count the Simplified and Traditional characters in its first texts, for `is_simplified`."""
         self._file = self._count("\n".join(texts))
         self._corpus = ScriptCounts(*map(add, self._corpus, self._file))
 

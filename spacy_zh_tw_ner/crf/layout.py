@@ -40,7 +40,7 @@ class Layout:
         self.firsts, self.lasts = (self.ends - self.sizes)[nonempty], self.ends[nonempty] - 1
 
     def rows(self, sequence: int) -> slice:
-        """Return the rows of the sequence with this index."""
+        """Return the slice of the rows of one sequence in arrays with one row per token of the batch."""
         return slice(int(self.ends[sequence] - self.sizes[sequence]), int(self.ends[sequence]))
 
     @cached_property

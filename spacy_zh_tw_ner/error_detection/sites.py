@@ -131,7 +131,11 @@ class _BatchSites:
         self.probable = batch.probable(LEAST)
 
     def readings(self) -> tuple[list[list[Entity]], list[list[float]]]:
-        """Return, for each sentence, the entities of the best reading (character offsets), and their probabilities."""
+        """Return the entities of the most probable tag path of each sentence, and the probability of each entity.
+
+        RETURNS (tuple): For each sentence, the list of its entities with offsets in characters; and for each sentence,
+            the list of their marginal probabilities.
+        """
         places = [(i, entity) for i, best in enumerate(self.best) for entity in sorted(best)]
         found: list[list[Entity]] = [[] for _ in self.best]
         scores: list[list[float]] = [[] for _ in self.best]

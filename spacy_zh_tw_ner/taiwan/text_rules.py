@@ -79,7 +79,7 @@ def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _urls(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield the URLs that begin with a scheme or www., and the domains that begin with neither.
+    """Yield the URLs and bare domains in `view[start:end]`, a sequence of ASCII characters, as findings.
 
     Domains are searched only after the last URL with a scheme or www. in the ASCII stretch.
     """
