@@ -233,8 +233,8 @@ def mask_results(
 def _masker(policy: MaskingPolicy | None, key: bytes | None) -> Masker:
     """Create an object that masks texts.
 
-    policy (Optional[MaskingPolicy]): Actions by label. Without a policy, or if it has no action for all other labels
-        (`default`), these labels are replaced by placeholders.
+    policy (Optional[MaskingPolicy]): Actions by label. Entities of labels without an action get the action `default`
+        of the policy. If there is no policy, or it has no `default`, they are replaced by placeholders.
     key (Optional[bytes]): Secret key of hashes and pseudonyms. It is required for hashes. None draws a random
         key for pseudonyms.
     """

@@ -41,7 +41,11 @@ def find_edges(sentences: Iterable[Sentence]) -> Iterator[Edge]:
 
 
 def edge_kind(surface: str) -> str | None:
-    """Return the kind of problem at the edges of an entity, or None. Paired brackets (《紅樓夢》) are allowed."""
+    """Return what is wrong with the first or last character of an entity.
+
+    RETURNS (Optional[str]): "white space", "punctuation", or "bracket" for one without its partner (《紅樓夢》 is right);
+        None if nothing is wrong.
+    """
     if surface != surface.strip():
         return "white space"
     first, last = surface[0], surface[-1]

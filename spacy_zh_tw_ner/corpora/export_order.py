@@ -31,7 +31,7 @@ class Ranking(Protocol):
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Yield records sorted by the lowest score of their entities, ascending. Records without scores come last."""
+    """Yield the proposals, sorted by the lowest score of their entities, ascending; those without scores come last."""
     lowest: list[float] = []
 
     def add(chunk: list[Proposal]) -> None:

@@ -73,7 +73,7 @@ class EncodeChunks(Protocol):
 
 
 class Check(Protocol):
-    """Type of the hook `check` in the `attrs` of a layer. It is called with the layer after its file was loaded."""
+    """Type of the hook `check` in the `attrs` of a layer: a function that validates the layer after it was loaded."""
 
     def __call__(self, model: Model[Any, Any], /) -> None:
         """Check settings and arrays of a layer that was loaded from a file.
