@@ -66,9 +66,8 @@ def annotated_labels(doc: Doc) -> set[str]:
 def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> None:
     """Restrict a gold mask in place, where the annotation allows several readings.
 
-    An alternative is a span with a label that may be an entity; `doc.spans["alternatives"]` has all that may be. A token
-    inside alternatives may have only the tags that one of them gives it.
-    A token keeps its mask if `doc.ents` already restricts its tags. It keeps all tags if one of its alternatives begins
+    An alternative is a span with a label that may be an entity; `doc.spans["alternatives"]` has all of them. A token
+    inside alternatives may have only the tags that one of them gives it. A token keeps its mask if `doc.ents` already restricts its tags. It keeps all tags if one of its alternatives begins
     or ends inside a token of the predicted document, or has a label that is not in the scheme.
 
     mask (np.ndarray): (n_tokens, n_tags) bool gold mask of the tokens of the predicted document.

@@ -43,8 +43,8 @@ def find_edges(sentences: Iterable[Sentence]) -> Iterator[Edge]:
 def edge_kind(surface: str) -> str | None:
     """Return what is wrong with the first or last character of an entity.
 
-    RETURNS (Optional[str]): "white space", "punctuation", or "bracket" for one without its partner (《紅樓夢》 is right);
-        None if nothing is wrong.
+    RETURNS (Optional[str]): "white space", "punctuation", or "bracket" for one without its partner; None if nothing
+        is wrong, as in 《紅樓夢》.
     """
     if surface != surface.strip():
         return "white space"
