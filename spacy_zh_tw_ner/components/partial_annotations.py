@@ -67,8 +67,9 @@ def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> Non
     """Restrict a gold mask in place, where the annotation allows several readings.
 
     An alternative is a span with a label that may be an entity; `doc.spans["alternatives"]` has all of them. A token
-    inside alternatives may have only the tags that one of them gives it. A token keeps its mask if `doc.ents` already restricts its tags. It keeps all tags if one of its alternatives begins
-    or ends inside a token of the predicted document, or has a label that is not in the scheme.
+    inside alternatives may have only the tags that one of them gives it. A token keeps its mask if `doc.ents` already
+    restricts its tags. It keeps all tags if one of its alternatives begins or ends inside a token of the predicted
+    document, or has a label that is not in the scheme.
 
     mask (np.ndarray): (n_tokens, n_tags) bool gold mask of the tokens of the predicted document.
     example (Example): The example; its reference document has the alternatives.
