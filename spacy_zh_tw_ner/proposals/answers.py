@@ -37,8 +37,9 @@ def read_answers(path: Path, texts: set[str], reject: RejectAnswerT) -> dict[str
     """
     if not path.is_file():
         raise UsageError(Errors.ZT782.format(path=path))
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError(Errors.ZT786.format(path=path, reason=f"it is longer than {MAX_BYTES:,} bytes"))
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise UsageError(Errors.ZT786.format(path=path, reason=f"it has {size:,} bytes", limit=MAX_BYTES))
     answers: dict[str, list[Entity]] = {}
     for number, line in numbered_lines(path):
         if not line.strip():

@@ -212,7 +212,12 @@ def named_corpora(arguments: Sequence[str], names: Sequence[str]) -> dict[str, P
         if not equals or Path(argument).exists():
             name, path = names[0], argument
         if name not in names or name in corpora or not Path(path).exists():
-            problem = "does not exist" if name in names and name not in corpora else "names no pipeline, or one twice"
+            if name not in names:
+                problem = f"names the pipeline {name!r}, but the served pipelines are {', '.join(names)}"
+            elif name in corpora:
+                problem = f"is the second corpus of the pipeline {name!r}"
+            else:
+                problem = f"names a corpus that does not exist, {path!r}"
             raise UsageError(Errors.ZT740.format(argument=argument, problem=problem))
         corpora[name] = Path(path)
     return corpora

@@ -214,7 +214,7 @@ def test_corpora_are_checked_at_the_start(engine: Engine, tmp_path: Path, dev: P
     for argument in ("none", f"c={dev}", "a=none"):
         with pytest.raises(ValueError, match=r"\[ZT740\]"):
             named_corpora([argument], ["a", "b"])
-    with pytest.raises(ValueError, match=r"\[ZT740\].*twice"):
+    with pytest.raises(ValueError, match=r"\[ZT740\].*second corpus of the pipeline 'a'"):
         named_corpora([str(dev), f"a={dev}"], ["a", "b"])
     DocBin(docs=[Doc(spacy.blank("zh_tw").vocab, ["空"])]).to_disk(tmp_path / "empty.spacy")
     with pytest.raises(ValueError, match=r"\[ZT740\].*has no entities"):
