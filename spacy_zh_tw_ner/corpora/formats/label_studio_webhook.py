@@ -68,7 +68,8 @@ def event_lines(event: dict[str, Any]) -> list[str]:
     lines = []
     for annotation in annotations:
         _id(annotation, "annotation")
-        task = by_id.get(annotation.get("task"))
+        of_task = annotation.get("task")
+        task = by_id.get(of_task) if type(of_task) is int else None
         if not isinstance(annotation.get("result"), list) or task is None or not isinstance(task.get("data"), dict):
             raise EventError("an annotation has no list in `result`, or `task` does not have its task with `data`")
         kept = {key: annotation[key] for key in ANNOTATION_FIELDS if key in annotation}

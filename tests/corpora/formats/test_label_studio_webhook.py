@@ -199,6 +199,7 @@ def test_other_events_have_no_lines(action: Any) -> None:
         {"action": "ANNOTATION_CREATED"},
         {**event(), "task": None},
         {**event(), "task": {"id": 8, "data": {}}},
+        {**event(), "annotation": {"id": 1, "result": [], "task": {"id": 7}}},
         {**event(), "task": {"id": "7", "data": {}}},
         {**event(), "task": {"id": 7, "data": []}},
         event(id="one"),
