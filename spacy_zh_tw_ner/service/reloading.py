@@ -80,6 +80,7 @@ class Reloader:
             still served.
         """
         if not self._lock.acquire(blocking=False):
+            log.error("the pipeline %s was not reloaded: %s", name, Errors.ZT738)  # SIGHUP has no other answer
             raise Refusal(409, Errors.ZT738)
         try:
             with self._explained(name):

@@ -179,7 +179,9 @@ def test_a_version_that_fails_at_a_text_is_not_used(
     assert words(engine) == ["台積電", "新竹"]
 
 
-def test_one_reload_at_a_time(engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_reload_at_a_time(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     reloader, gate, load = Reloader(engine, ServiceSettings()), threading.Event(), engine.models.load_newer
     monkeypatch.setattr(engine.models, "load_newer", lambda name: gate.wait(30) and load(name))
     write_pipeline(folder, FOUR)
@@ -188,6 +190,8 @@ def test_one_reload_at_a_time(engine: Engine, folder: Path, monkeypatch: pytest.
     until(reloader._lock.locked)
     with pytest.raises(Refusal, match=r"\[ZT738\]"):
         reloader.reload("a")
+    reloader.reload_all()
+    assert caplog.text.count("the pipeline a was not reloaded: [ZT738]") == 2
     assert words(engine) == ["台積電", "新竹"]  # requests are answered meanwhile
     gate.set()
     thread.join(30)
