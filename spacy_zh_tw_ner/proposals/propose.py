@@ -58,7 +58,7 @@ def propose(
     if target.suffix != ".spacy":
         raise OutputError(Errors.ZT787.format(path=target))
     require_new(target, force=force, inputs=[source])
-    require_report(report, "JSON", inputs=[source])
+    require_report(report, "a report of `propose`", inputs=[source])
     require_report(rejects, "a list of rejects", inputs=[source])
     require_apart(report, [target])
     records = list(_read(source, Reading(notify=notify, advance=advance)))
