@@ -114,6 +114,9 @@ class ServiceErrors:
         "--max-annotations-mib."
     )
 
+    # Reloading
+    ZT749 = "The files in {source} changed while they were loaded. Wait until all of them are copied."
+
 
 class ServiceWarnings:
     """Warnings of the service, inherited by `Warnings`."""

@@ -161,6 +161,21 @@ def test_files_that_cannot_be_loaded_are_not_used(engine: Engine, folder: Path) 
     assert reloader.reload("a").replaced
 
 
+def test_files_that_change_while_they_are_loaded_are_not_used(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(source: str) -> Any:
+        recognizer = load_recognizer(source, max_chars=100_000)
+        (folder / "vocab" / "strings.json").write_text("[]")  # a copy of the folder goes on
+        return recognizer
+
+    monkeypatch.setattr(engine.models, "_load", load)
+    write_pipeline(folder, FOUR)
+    with pytest.raises(Refusal, match=r"\[ZT736\].*\[ZT749\] The files in .* changed while they were loaded"):
+        Reloader(engine, ServiceSettings()).reload("a")
+    assert words(engine) == ["台積電", "新竹"]
+
+
 def test_a_version_that_fails_at_a_text_is_not_used(
     engine: Engine, folder: Path, dev: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
