@@ -24,6 +24,7 @@ MADE_BY = "spacy-zh-tw-ner"
 MAX_JSON = 2**24  # bytes; this package writes smaller files
 REPORTS = {
     "JSON": re.compile(rb"[{\[]"),
+    "a report of `propose`": re.compile(rb'\{\s*"texts": \d'),  # its default name may be that of a corpus
     "HTML": re.compile(rb"(?i)<!doctype html|<html"),
     "SVG": re.compile(rb"<\?xml|<svg"),
     "PNG": re.compile(rb"\x89PNG"),

@@ -54,8 +54,8 @@ def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15) -> Reliab
     if n_bins < 1:
         raise SettingError(Errors.ZT112.format(name="n_bins", value=n_bins, remedy="Give 1 or more."))
     if scores.shape != correct.shape:
-        remedy = f"Give one for each of the {len(scores)} scores."
-        raise SettingError(Errors.ZT112.format(name="correct", value=tuple(correct.shape), remedy=remedy))
+        remedy = f"Give one value for each score, with the shape {scores.shape} of `scores`."
+        raise SettingError(Errors.ZT112.format(name="correct.shape", value=correct.shape, remedy=remedy))
     order = np.argsort(scores, kind="stable")
     p, right = scores[order].astype(np.float64), correct[order].astype(np.float64)
     bins = np.arange(len(p)) * n_bins // max(1, len(p))

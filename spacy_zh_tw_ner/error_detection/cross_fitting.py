@@ -24,12 +24,13 @@ from ..atomic_writes import write_whole
 from ..components.ensemble import combine
 from ..corpora.formats.docbin_writer import write_records
 from ..corpora.records import NotifyT, Record
-from ..errors import Errors, OutputError, UsageError
+from ..errors import Errors, OutputError, UnreadableFileError, UsageError
 from ..planning.presets import with_settings
 from ..recognizers.pipelines import load_pipeline
 from ..training.distillation import recognizer_of
 from ..training.loop import train
-from ..training.run_checks import LAST, require_run_folder
+from ..training.run_checks import CHECKPOINT, LAST, require_run_folder
+from ..untrusted import parse_json
 from .folds import assign_folds
 
 PLAN = "folds.json"
@@ -84,7 +85,9 @@ class FoldPipelines:
         if work.exists():
             known = _read_plan(path)
             if known != plan and any(work.iterdir()):
-                if not force or known is None:
+                if known is None:
+                    raise OutputError(Errors.ZT671.format(path=work, seen=f"it has no readable {PLAN}"))
+                if not force:
                     raise OutputError(Errors.ZT760.format(path=work))
                 self._replace = True
 
@@ -110,8 +113,13 @@ class FoldPipelines:
         self.work.mkdir(parents=True, exist_ok=True)
         runs = [(fold, number) for fold in range(self.settings.folds) for number in range(self.settings.seeds)]
         if self._replace:
+            # Before the new plan is written: a command that is killed later must not resume runs of the old plan.
             for fold, number in runs:
-                (self._run(fold, number) / DONE).unlink(missing_ok=True)
+                require_run_folder(self._run(fold, number), force=True)
+            for fold, number in runs:
+                for name in (DONE, CHECKPOINT):  # without a checkpoint, a run starts from the beginning
+                    (self._run(fold, number) / name).unlink(missing_ok=True)
+            self._replace = False
         write_whole(self.work / PLAN, json.dumps(self._plan(), indent=1).encode())
         for i, (fold, number) in enumerate(runs):
             run, seed = self._run(fold, number), self.settings.seed + number
@@ -119,9 +127,9 @@ class FoldPipelines:
                 notify(f"Pipeline {i + 1} of {len(runs)} is finished: {run / LAST}")
                 continue
             notify(f"Pipeline {i + 1} of {len(runs)}: fold {fold + 1} of {self.settings.folds}, seed {seed}")
-            require_run_folder(run, resume=not self._replace, force=self._replace)
+            require_run_folder(run, resume=True)
             nlp = init_nlp(self._config(fold, seed), use_gpu=gpu_id)
-            train(nlp, run, resume=not self._replace, force=self._replace, checkpoint_every=CHECKPOINT_EVERY)
+            train(nlp, run, resume=True, checkpoint_every=CHECKPOINT_EVERY)
             write_whole(run / DONE, b"")
 
     def pipelines(self) -> Iterator[tuple[Language, list[int]]]:
@@ -169,8 +177,8 @@ class FoldPipelines:
 def _read_plan(path: Path) -> dict[str, Any] | None:
     """Read the object in a `folds.json`; None if the file is missing or does not hold a JSON object."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except ValueError:
+        found = parse_json(path.read_bytes()) if path.is_file() else None
+    except (ValueError, UnreadableFileError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -23,8 +23,9 @@ class ComponentErrors:
         "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
     )
     ZT102 = (
-        "{count} emissions (scores of the tags) are NaN or infinite, the first at row {row}; a row is a token. Lower "
-        'the learning rate, clip gradients, or use precision = "bf16" instead of "fp16".'
+        "{count} emissions (scores of the tags) are NaN or infinite, the first at row {row}; a row is a token. If this "
+        'happens in training, lower the learning rate, clip gradients, or use precision = "bf16" instead of "fp16". If '
+        "it happens with a trained pipeline, its weights are damaged: use model-best of its training, or train again."
     )
     ZT103 = (
         "The lengths of the sequences must be 0 or more, and their sum must be {rows}, the number of rows of the "
@@ -119,10 +120,13 @@ class ComponentErrors:
     )
 
     # Overlapping entities
-    ZT796 = "zh_tw_crf_spans: each group of `groups` must be a list of one or more labels (got {value!r})."
+    ZT796 = (
+        "zh_tw_crf_spans: each group of `groups` must be a list of one or more labels (got {value!r}). Write a list of "
+        'lists, such as groups = [["PERSON", "GPE"], ["EVENT"]].'
+    )
     ZT797 = (
         "zh_tw_crf_spans: spans_key must be a non-empty string other than {reserved}, which other components use (got "
-        "{value!r})."
+        '{value!r}). Set another name, such as "sc".'
     )
     ZT798 = (
         "zh_tw_crf_spans: the label {label!r} is twice in `groups`. Each label belongs to one group, because it has one"

@@ -158,10 +158,13 @@ class CorpusWarnings:
     """Warnings about corpora, inherited by `Warnings`."""
 
     # Agreement between annotators
-    ZT833 = "{first} and {second} have no text in common, so this pair is left out of the mean."
+    ZT833 = (
+        "{first} and {second} have no text in common, so this pair is left out of the mean. To compare them, let both "
+        "annotate the same texts."
+    )
     ZT834 = (
         "Neither {first} nor {second} has annotated an entity in their {n} common texts, so F is undefined, and this "
-        "pair is left out of the mean."
+        "pair is left out of the mean. If these texts have entities, check that both exports contain the annotations."
     )
     ZT835 = (
         "Only {name} uses the label {label} ({n} entities), so all of them count as differences. If others use another "

@@ -15,7 +15,7 @@ class EncoderErrors:
     )
     ZT255 = (
         "{kind} has a head with weights for each wordpiece, so that its embeddings cannot be trimmed alone. Load the "
-        "{family} model without its head, as AutoModel does."
+        "{family} model without its head, with AutoModel.from_pretrained(NAME)."
     )
 
     # Base models from a package index

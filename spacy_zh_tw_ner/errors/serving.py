@@ -24,13 +24,19 @@ class ServiceErrors:
     ZT509 = "The Content-Type {seen!r} is not supported here. Send {expected} in UTF-8."
     ZT510 = "The service is busy: its queue is full. Try again in {seconds} s."
     ZT511 = "The pipeline raised {kind} for one of the texts. Send the texts one by one to find it, and leave it out."
-    ZT512 = "The entities were not found within {seconds:g} s. Try again later, or send less text per request."
+    ZT512 = (
+        "The request was not answered within its time limit of {seconds:g} s, and was cancelled. Try again later, or "
+        "send less text per request."
+    )
     ZT513 = "The body did not arrive within {seconds:g} s. Check the connection, or send several smaller requests."
     ZT514 = "This service needs an API key: {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
     ZT515 = "The service has no pipeline {name!r}. Choose one of: {names}."
     ZT516 = "The pipeline does not have the label {label!r}. Choose from: {labels}."
     ZT517 = "The service cannot answer this path or method ({problem}). See /docs for its endpoints."
-    ZT518 = "The service is not ready: {reason}. Try again later."
+    ZT518 = (
+        "The service is not ready: {reason}. Try again later; if this message comes again, the operator finds the "
+        "cause in the log of the service."
+    )
     ZT519 = "An internal error occurred while the request was processed. Search the log of the service for {id}."
     ZT535 = "The service is shutting down and did not process this text. Send it again after the restart."
 
@@ -83,13 +89,14 @@ class ServiceErrors:
     # Reloading
     ZT736 = (
         "The pipeline '{name}' was not replaced, and the former version is still served: {reason} Correct the files in "
-        "{source}, and ask for a reload again."
+        "{source}, and reload again with POST /v1/reload or SIGHUP."
     )
     ZT737 = (
         "The pipeline '{name}' was not replaced, and the former version is still served: F on {corpus} would fall from "
-        "{old:.2f} to {new:.2f}. Train with more or better annotations, and ask for a reload again."
+        "{old:.2f} to {new:.2f}. Train with more or better annotations, and reload again with POST /v1/reload or "
+        "SIGHUP."
     )
-    ZT738 = "Another reload is in progress. Ask again when it has ended."
+    ZT738 = "Another reload is in progress. Send the request again when it has ended; the log of the service says when."
     ZT739 = "{route} needs an API key, but the service has none. Start it with --api-key-file."
     ZT740 = "--reload-dev {argument!r} {problem}. Give CORPUS, or NAME=CORPUS for a pipeline other than the first."
 
@@ -107,6 +114,9 @@ class ServiceErrors:
         "--max-annotations-mib."
     )
 
+    # Reloading
+    ZT749 = "The files in {source} changed while they were loaded. Wait until all of them are copied."
+
 
 class ServiceWarnings:
     """Warnings of the service, inherited by `Warnings`."""
@@ -114,7 +124,8 @@ class ServiceWarnings:
     # Label Studio
     ZT746 = (
         "Label Studio project {project}: no label of the project is for {labels} of the pipeline '{name}', so these "
-        "entities are left out. Add the labels, or map them with `predicted_values`."
+        "entities are left out. In the labelling configuration, add a <Label> for each, or write the name of the label "
+        'in the pipeline into the attribute `predicted_values` of an existing <Label>, such as predicted_values="GPE".'
     )
     ZT747 = (
         "Label Studio project {project}: some tasks have no text in the field {field!r}, so they get no prediction. "
@@ -122,7 +133,8 @@ class ServiceWarnings:
     )
     ZT748 = (
         "Label Studio project {project}: the pipeline '{name}' predicts no entity for the labels {labels}. Annotate "
-        "them and train with them, or map them with `predicted_values`."
+        "them and train with them. If the pipeline has another name for a label, write that name into the attribute "
+        "`predicted_values` of the <Label> in the labelling configuration."
     )
 
     # Limits

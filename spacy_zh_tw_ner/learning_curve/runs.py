@@ -122,7 +122,10 @@ class RunResult:
             label = require_type("counts", row[1], str)
             counts = (whole_number("counts", value, 0, 2**31) for value in row[2:])
             rows.append((whole_number("counts", row[0], 0, n - 1), label, *counts))
-        return cls(**values | {"counts": rows, "warnings": tuple(values["warnings"])})
+        messages = [
+            require_type("warnings", message, str) for message in require_type("warnings", values["warnings"], list)
+        ]
+        return cls(**values | {"counts": rows, "warnings": tuple(messages)})
 
 
 class CurveFolder:
@@ -162,7 +165,8 @@ class CurveFolder:
             if differences:
                 for result in self._runs().glob("*.json"):
                     result.unlink()
-                for folder in self._runs().iterdir():
+                # A killed command leaves temporary files there, or has not created the folder yet.
+                for folder in filter(Path.is_dir, self._runs().glob("*")):
                     remove_weights(folder)
         elif any(not entry.name.startswith(".") for entry in self.path.iterdir()):  # the lock of `claimed` is there
             raise OutputError(Errors.ZT824.format(path=self.path))

@@ -19,6 +19,7 @@ from ..untrusted.documents import parse_json
 
 MAX_BYTES = 2**30  # of the file
 MAX_OCCURRENCES = 1_000  # of one surface in one text
+MAX_ENTITIES = 10_000  # of one text
 
 RejectAnswerT: TypeAlias = Callable[[str, str, str], object]
 
@@ -37,9 +38,10 @@ def read_answers(path: Path, texts: set[str], reject: RejectAnswerT) -> dict[str
     """
     if not path.is_file():
         raise UsageError(Errors.ZT782.format(path=path))
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError(Errors.ZT786.format(path=path, reason=f"it is longer than {MAX_BYTES:,} bytes"))
-    answers: dict[str, list[Entity]] = {}
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise UsageError(Errors.ZT786.format(path=path, reason=f"it has {size:,} bytes", limit=MAX_BYTES))
+    answers: dict[str, dict[Entity, None]] = {}  # a dict is an ordered set
     for number, line in numbered_lines(path):
         if not line.strip():
             continue
@@ -59,14 +61,18 @@ def read_answers(path: Path, texts: set[str], reject: RejectAnswerT) -> dict[str
         if not isinstance(entities, list):
             reject(origin, 'the value of "entities" is not a list', text[:LONGEST_SEEN])
             continue
-        found = answers.setdefault(text, [])
+        found = answers.setdefault(text, {})
         for entity in entities:
             reason = _problem(entity, text)
             if reason:
                 reject(origin, f"{reason}: {str(entity)[:LONGEST_SEEN]}", text[:LONGEST_SEEN])
                 continue
-            found += [place for place in _places(entity, text) if place not in found]
-    return answers
+            places = dict.fromkeys(_places(entity, text))
+            if len(found) + sum(place not in found for place in places) > MAX_ENTITIES:
+                reject(origin, f"the text has more than {MAX_ENTITIES:,} entities", text[:LONGEST_SEEN])
+                break
+            found |= places
+    return {text: list(found) for text, found in answers.items()}
 
 
 def _problem(entity: Any, text: str) -> str:

@@ -78,22 +78,23 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
     entities = [entity for entity in sorted(p) if entity.label not in (OUTSIDE_LABEL, INSIDE_LABEL)]
     inside = [entity for entity in sorted(p) if entity.label == INSIDE_LABEL and p[entity] >= accept]
     accepted = [entity for entity in entities if p[entity] >= accept]
-    taken = _characters(accepted)
+    taken = characters_of(accepted)
     considered = [e for e in entities if consider <= p[e] < accept and taken.isdisjoint(range(e.start, e.end))]
     result = PartialAnnotation([], [], [], [])
     for group in _overlapping(accepted):
         best = max(p[entity] for entity in group)
-        denials = sorted({outside[i] for i in _characters(group) if i in outside and p[outside[i]] > best})
+        denials = sorted({outside[i] for i in characters_of(group) if i in outside and p[outside[i]] > best})
         if len(group) == 1 and not denials:
             result.entities.extend(group)
             continue
         result.conflicts.append(tuple(s for entity in (*group, *denials) for s in by_entity[entity]))
-        shared = set() if denials else set.intersection(*(_characters([entity]) for entity in group))
-        _add_alternatives(result, group, _characters(group) - shared)
+        # Characters that all entities cover. A set per entity would take gigabytes for thousands of long entities.
+        shared = range(0) if denials else range(max(e.start for e in group), min(e.end for e in group))
+        _add_alternatives(result, group, characters_of(group).difference(shared))
     for group in _overlapping(considered):
-        taken |= _characters(group)
-        _add_alternatives(result, group, _characters(group))
-    parts = _characters(inside) - taken
+        taken |= characters_of(group)
+        _add_alternatives(result, group, characters_of(group))
+    parts = characters_of(inside) - taken
     result.alternatives.extend(spans_of(parts, INSIDE_LABEL))
     taken |= parts
     result.outside.extend(spans_of((i for i in outside if i not in taken), OUTSIDE_LABEL))
@@ -105,9 +106,14 @@ def _add_alternatives(result: PartialAnnotation, group: Sequence[Entity], outsid
     result.alternatives.extend((*group, *spans_of(outside, OUTSIDE_LABEL)))
 
 
-def _characters(entities: Iterable[Entity]) -> set[int]:
+def characters_of(entities: Iterable[Entity]) -> set[int]:
     """Return the positions of all characters that at least one entity covers."""
-    return {i for entity in entities for i in range(entity.start, entity.end)}
+    found: set[int] = set()
+    last = 0
+    for start, end, *_ in sorted(entities):  # each character is visited once, also where entities overlap
+        found.update(range(max(start, last), end))
+        last = max(last, end)
+    return found
 
 
 def spans_of(positions: Iterable[int], label: str) -> list[Entity]:

@@ -157,13 +157,14 @@ def _lists(source: SourceSettings, settings: ProposalSettings, key: str) -> dict
 def _read_word_file(path: Path) -> list[str]:
     if not path.is_file():
         raise UsageError(Errors.ZT782.format(path=path))
-    if path.stat().st_size > MAX_WORD_FILE:
-        raise UsageError(Errors.ZT786.format(path=path, reason=f"it is longer than {MAX_WORD_FILE:,} bytes"))
+    size = path.stat().st_size
+    if size > MAX_WORD_FILE:
+        raise UsageError(Errors.ZT786.format(path=path, reason=f"it has {size:,} bytes", limit=MAX_WORD_FILE))
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise UsageError(
-            Errors.ZT786.format(path=path, reason=f"byte {error.start} is not UTF-8 (limit: {MAX_WORD_FILE:,} bytes)")
+            Errors.ZT786.format(path=path, reason=f"byte {error.start} is not UTF-8", limit=MAX_WORD_FILE)
         ) from error
     return [line.strip() for line in lines if line.strip()]
 

@@ -14,7 +14,7 @@ from ..corpora.export import read_gold, read_texts
 from ..corpora.formats.detection import guess_format
 from ..corpora.formats.docbin import DOC_ID, ORIGIN
 from ..corpora.formats.docbin_writer import SpacyWriter
-from ..corpora.records import SILENT, NotifyT, Reading, Record
+from ..corpora.records import LONGEST_SEEN, SILENT, NotifyT, Reading, Record
 from ..entities import Entity, Found
 from ..errors import CorpusError, Errors, OutputError, UnknownFormatError
 from ..outputs import require_apart, require_new, require_report
@@ -58,7 +58,7 @@ def propose(
     if target.suffix != ".spacy":
         raise OutputError(Errors.ZT787.format(path=target))
     require_new(target, force=force, inputs=[source])
-    require_report(report, "JSON", inputs=[source])
+    require_report(report, "a report of `propose`", inputs=[source])
     require_report(rejects, "a list of rejects", inputs=[source])
     require_apart(report, [target])
     records = list(_read(source, Reading(notify=notify, advance=advance)))
@@ -241,7 +241,8 @@ def _suggestions(
         if reason:
             tally.rejected[reason] += 1
             place = {"start": proposal.start, "end": proposal.end, "label": proposal.label}
-            rejected.append({"origin": record.origin, "source": source.name, **place, "text": text, "reason": reason})
+            seen = {"text": text[:LONGEST_SEEN], "reason": reason}  # thousands may be of the same long text
+            rejected.append({"origin": record.origin, "source": source.name, **place, **seen})
             continue
         any_found = True
         if label == OUTSIDE_LABEL:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..components.partial_annotations import OUTSIDE_LABEL
-from .combination import PartialAnnotation, Suggestion
+from .combination import PartialAnnotation, Suggestion, characters_of
 
 KINDS = ("entities", "alternatives", "outside")  # of annotation, fields of `PartialAnnotation`
 MAX_EXAMPLES = 20  # conflicts quoted in the report
@@ -96,8 +96,7 @@ class ProposalReport:
         self.conflicts += len(annotation.conflicts)
         self.annotated.update(entity.label for entity in annotation.entities)
         for kind in KINDS:
-            covered = {i for entity in getattr(annotation, kind) for i in range(entity.start, entity.end)}
-            self.characters_by_kind[kind] += len(covered)
+            self.characters_by_kind[kind] += len(characters_of(getattr(annotation, kind)))
         for group in annotation.conflicts[: MAX_EXAMPLES - len(self.examples)]:
             readings = [
                 {"source": s.source, "label": s.entity.label, "surface": text[s.entity.start : s.entity.end]}

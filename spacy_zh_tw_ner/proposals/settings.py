@@ -197,12 +197,7 @@ class _Check:
         if own and own[0] not in table:
             raise self.wrong(f"`{own[0]}` of {where}", "a value", None)
         options = {key: table[key] for key in own if key in table}
-        for key, value in options.items():
-            if key in TABLES:
-                if not isinstance(value, dict) or not value:
-                    raise self.wrong(f"`{key}` of {where}", "a table of labels", value)
-            elif not isinstance(value, str) or not value:
-                raise self.wrong(f"`{key}` of {where}", "a string", value)
+        self._options(where, options)
         label_map = table.get("labels", {})
         if not isinstance(label_map, dict) or not all(isinstance(to, str) for to in label_map.values()):
             raise self.wrong(f"`labels` of {where}", 'a table such as { GPE = "LOC", DATE = "" }', label_map)
@@ -216,6 +211,17 @@ class _Check:
             precision = self.share(f"`precision` of {where}", precision)
         min_score = self.share(f"`min_score` of {where}", table.get("min_score", 0.0))
         return SourceSettings(name, type_, precision, label_map, min_score, options)
+
+    def _options(self, where: str, options: Mapping[str, Any]) -> None:
+        """Raise a UsageError if an own key of a source has a value of a wrong type."""
+        for key, value in options.items():
+            if key in TABLES:
+                if not isinstance(value, dict) or not value:
+                    raise self.wrong(f"`{key}` of {where}", "a table of labels", value)
+                if key == "prompts" and not all(isinstance(prompt, str) and prompt for prompt in value.values()):
+                    raise self.wrong(f"`{key}` of {where}", 'a table such as { ORG = "organization" }', value)
+            elif not isinstance(value, str) or not value:
+                raise self.wrong(f"`{key}` of {where}", "a string", value)
 
     def _unknown_label(self, where: str, label: str, labels: list[str]) -> UsageError:
         near = get_close_matches(label, labels, n=1)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import stat
 import sys
 import threading
@@ -10,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import Errors, ServiceError
+from ..errors import Errors, OutputError, ServiceError
 from .http_errors import Refusal
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 MODE = 0o600  # annotated texts may be private
 BLOCK = 1 << 16  # bytes read at once to find the beginning of the last line
 BEGINNING = b'{"action": "'  # of each line
+OWN = re.compile(rb'\{\s*"action"\s*:')  # the same in a line that was edited, for example with jq
 log = logging.getLogger(__name__)
 
 
@@ -30,12 +32,14 @@ class AnnotationFile:
     path (Path): The file. It is created if it is missing.
     limit (int): Largest size in bytes.
     RAISES (ServiceError): If the file cannot be opened for writing.
+    RAISES (OutputError): If the path is a file that does not begin with an event. It is not changed.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
         self._path, self._limit = path, limit
         self._lock = threading.Lock()  # locks of files are held by processes, not threads
         try:
+            _require_own(path)
             with self._opened():
                 pass
         except OSError as error:
@@ -104,6 +108,16 @@ class AnnotationFile:
                 "%s: an incomplete line of %d bytes was removed; its event was not confirmed", self._path, len(rest)
             )
             os.ftruncate(handle, start)
+
+
+def _require_own(path: Path) -> None:
+    """Raise an OutputError if a file is neither empty nor begins with an event, such as a corpus given by mistake."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not OWN.match(start) and not BEGINNING.startswith(start):
+        raise OutputError(Errors.ZT671.format(path=path, seen="it does not begin with an event of Label Studio"))
 
 
 def _last_line(handle: int, size: int) -> int:

@@ -82,6 +82,8 @@ class LabelStudioBackend:
         """
         pipeline, settings = self._engine.pipeline(), self._settings
         controls = _controls(asked.label_config, pipeline)
+        remedy = "select fewer tasks, or ask the operator to raise --max-texts"
+        check_number(len(asked.tasks), settings.max_texts, "tasks", remedy)
         texts: dict[tuple[int, str], str] = {}
         for field in dict.fromkeys(control.field for control in controls):
             for i, task in enumerate(asked.tasks):
@@ -91,7 +93,6 @@ class LabelStudioBackend:
                     texts[i, field] = text
                 else:
                     self._report(Warnings.ZT747.format(project=asked.project_name, field=field[:40]))
-        remedy = "select fewer tasks, or ask the operator to raise --max-texts"
         check_number(len(texts), settings.max_texts, "tasks", remedy)
         seconds = settings.seconds_for(sum(map(len, texts.values())))
         entities: list[tuple[Found, ...]] = []

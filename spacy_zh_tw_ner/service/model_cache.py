@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import Errors, SettingError, UsageError
+from ..errors import Errors, PipelineError, SettingError, UsageError
 from ..process_memory import find_trim, return_freed_memory
 from ..recognizers import Recognizer
 from ..recognizers.pipelines import source_folder
@@ -138,11 +138,14 @@ class ModelCache:
 
         name (str): Name of the pipeline.
         RETURNS (ServedPipeline): The loaded pipeline.
-        RAISES (ZhTwNerError): If it cannot be loaded, or exceeds the limit.
+        RAISES (ZhTwNerError): If it cannot be loaded, exceeds the limit, or its files have changed meanwhile: files of
+            two versions may be loaded without an error, for example weights with the labels of another version.
         """
         pipeline = ServedPipeline(name, self._current[name].source, self._limit)
         weakref.finalize(pipeline, _free_memory).atexit = False
         pipeline.load(self._load)
+        if _describe_files(name, source_folder(pipeline.source))[1] != pipeline.version:
+            raise PipelineError(Errors.ZT749.format(source=pipeline.source))
         _exclude_from_collection(collect=False)
         return pipeline
 

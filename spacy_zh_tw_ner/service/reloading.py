@@ -80,6 +80,7 @@ class Reloader:
             still served.
         """
         if not self._lock.acquire(blocking=False):
+            log.error("the pipeline %s was not reloaded: %s", name, Errors.ZT738)  # SIGHUP has no other answer
             raise Refusal(409, Errors.ZT738)
         try:
             with self._explained(name):
@@ -213,7 +214,12 @@ def named_corpora(arguments: Sequence[str], names: Sequence[str]) -> dict[str, P
         if not equals or Path(argument).exists():
             name, path = names[0], argument
         if name not in names or name in corpora or not Path(path).exists():
-            problem = "does not exist" if name in names and name not in corpora else "names no pipeline, or one twice"
+            if name not in names:
+                problem = f"names the pipeline {name!r}, but the served pipelines are {', '.join(names)}"
+            elif name in corpora:
+                problem = f"is the second corpus of the pipeline {name!r}"
+            else:
+                problem = f"names a corpus that does not exist, {path!r}"
             raise UsageError(Errors.ZT740.format(argument=argument, problem=problem))
         corpora[name] = Path(path)
     return corpora

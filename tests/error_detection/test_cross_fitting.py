@@ -90,15 +90,35 @@ def test_work_of_another_corpus_is_not_replaced_without_force(records: list[Reco
 def test_a_folder_of_the_user_is_never_replaced(records: list[Record], tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     for force in (False, True):
-        with pytest.raises(OutputError, match="ZT760"):
+        with pytest.raises(OutputError, match=r"ZT671.*no readable folds\.json"):
             folds(records, tmp_path, force=force)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_damaged_plan_is_reported(records: list[Record], tmp_path: Path) -> None:
-    (tmp_path / "folds.json").write_text('{"corpus": ', encoding="utf-8")
-    with pytest.raises(OutputError, match="ZT760"):
-        folds(records, tmp_path)
+    for content in ('{"corpus": ', "[" * 100_000, '"\ud800"', "[]"):
+        (tmp_path / "folds.json").write_text(content, encoding="utf-8", errors="surrogatepass")
+        with pytest.raises(OutputError, match="ZT671"):
+            folds(records, tmp_path, force=True)
+
+
+def test_a_killed_replacement_resumes_no_run_of_the_old_corpus(
+    records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    monkeypatch.setattr(cross_fitting, "train", lambda nlp, run, **_: None)
+    folds(records, work).train(str)
+    for run in work.glob("fold-*/seed-0"):
+        (run / "checkpoint.safetensors").write_bytes(b"of the old corpus")
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cross_fitting, "train", killed)
+    with pytest.raises(KeyboardInterrupt):
+        folds(records[:-1], work, force=True).train(str)
+    assert not [*work.glob("fold-*/seed-0/checkpoint.safetensors"), *work.glob("fold-*/seed-0/done")]
+    folds(records[:-1], work)  # continues without --force
 
 
 def test_settings_out_of_range_are_reported(records: list[Record], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Settings, stored results and files of the runs of a learning curve."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_a_result_survives_json() -> None:
         {"steps": None},
         {"percent": "10"},
         {"extra": 1},
+        {"warnings": 5},
+        {"warnings": [5]},
     ],
 )
 def test_a_damaged_result_is_an_error(change: dict[str, object]) -> None:
@@ -99,6 +102,18 @@ def test_runs_of_another_curve_are_kept_without_force(tmp_path: Path) -> None:
     folder_of(out, longer, corpus).claim(force=True)
     assert not stored.exists()
     folder_of(out, longer, corpus).claim(force=False)
+
+
+def test_remains_of_a_killed_command_are_no_obstacle(tmp_path: Path) -> None:
+    corpus, out = make_corpus(tmp_path / "corpus"), tmp_path / "out"
+    folder_of(out, read_config("bilstm"), corpus).claim(force=False)
+    for n_steps in (8, 9):
+        config = read_config("bilstm")
+        config["training"]["max_steps"] = n_steps
+        (out / "runs" / ".25-seed0.json.part").write_text("{")  # of a write that was interrupted
+        folder_of(out, config, corpus).claim(force=True)
+        shutil.rmtree(out / "runs")  # killed before the folder was created
+        folder_of(out, config, corpus).claim(force=True)
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:

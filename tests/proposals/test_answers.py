@@ -1,6 +1,7 @@
 """Answers of a language model: what cannot be used is rejected with its line, the rest is kept."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,22 @@ def test_a_wrong_line_is_rejected_and_the_others_are_kept(tmp_path: Path, line: 
     found, rejects = read(tmp_path, line, {"text": TEXT, "entities": [{"text": "新竹", "label": "LOC"}]})
     assert found == {TEXT: [Entity(6, 8, "LOC")]}
     assert reason in rejects[0][1]
+
+
+def test_the_entities_of_one_text_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MAX_ENTITIES", 4)
+    many = [{"text": "鴻海", "label": label} for label in ("A", "A", "B", "C", "D")]
+    found, rejects = read(tmp_path, {"text": TEXT, "entities": many}, {"text": TEXT, "entities": many[:1]})
+    assert [entity.label for entity in found[TEXT]] == ["A", "A", "B", "B"]
+    assert rejects == [("1", "the text has more than 4 entities")]
+
+
+def test_many_entities_of_one_text_take_little_time(tmp_path: Path) -> None:
+    labels = [f"L{i}" for i in range(1_000)]
+    start = time.process_time()
+    found, _ = read(tmp_path, *({"text": TEXT, "entities": [{"text": "新竹", "label": one}]} for one in labels * 20))
+    assert len(found[TEXT]) == 1_000
+    assert time.process_time() - start < 5
 
 
 def test_a_missing_or_too_large_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

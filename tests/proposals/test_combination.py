@@ -1,5 +1,7 @@
 """Agreement is annotated, contradictions become alternatives, and every result has a legal reading."""
 
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,3 +103,14 @@ def test_entities_alternatives_and_o_are_apart_and_each_alternative_can_be_read(
         others = [e for e in entities if e.start < one.end and one.start < e.end]
         for i in {i for e in others for i in range(e.start, e.end)} - set(range(one.start, one.end)):
             assert i in allows_o
+
+
+def test_thousands_of_long_overlapping_entities_take_little_memory() -> None:
+    nested = [suggest(i, 4_000 - i, "ORG", "a", 0.9) for i in range(1_500)]
+    tracemalloc.start()
+    try:
+        found = combine(nested, accept=0.8, consider=0.2)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert found.alternatives[-2:] == [Entity(0, 1_499, "O"), Entity(2_501, 4_000, "O")]

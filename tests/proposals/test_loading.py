@@ -65,5 +65,5 @@ def test_word_files_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UsageError, match="ZT785"):
         load(tmp_path, type="gazetteer", words={"LOC": ["words.txt"]})
     monkeypatch.setattr(loading, "MAX_WORD_FILE", 3)
-    with pytest.raises(UsageError, match=r"ZT786.*longer than 3 bytes"):
+    with pytest.raises(UsageError, match=r"ZT786.*has 14 bytes.*at most 3 bytes"):
         load(tmp_path, type="gazetteer", words={"LOC": ["words.txt"]})

@@ -121,9 +121,12 @@ def test_existing_and_wrong_outputs_are_refused(tmp_path: Path) -> None:
         propose(tmp_path / "texts.txt", tmp_path / "out.spacy", settings)
     with pytest.raises(OutputError, match="ZT787"):
         propose(tmp_path / "texts.txt", tmp_path / "out.jsonl", settings)
-    (tmp_path / "out.json").write_text("my notes", encoding="utf-8")
-    with pytest.raises(OutputError, match="ZT671"):
-        propose(tmp_path / "texts.txt", tmp_path / "out.spacy", settings, force=True)
+    propose(tmp_path / "texts.txt", tmp_path / "out.spacy", settings, force=True)
+    for content in ("my notes", '[{"text": "a corpus"}]', '{"text": "an answer", "entities": []}'):
+        (tmp_path / "out.json").write_text(content, encoding="utf-8")
+        with pytest.raises(OutputError, match="ZT671"):
+            propose(tmp_path / "texts.txt", tmp_path / "out.spacy", settings, force=True)
+        assert (tmp_path / "out.json").read_text(encoding="utf-8") == content
     (tmp_path / "empty.txt").write_text("\n\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="ZT20"):
         propose(tmp_path / "empty.txt", tmp_path / "other.spacy", settings)

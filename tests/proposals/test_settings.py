@@ -44,6 +44,9 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert (taiwan.name, taiwan.precision_of("ADDRESS"), taiwan.min_score) == ("taiwan", 1.0, 0.5)
 
 
+GLINER = {"type": "gliner", "precision": 0.5, "model": "a/b", "prompts": {"LOC": ["city"]}}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -58,6 +61,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (source(type="answers", words=None), "unknown key 'words'"),
         (source(words={"LOK": ["臺北"]}), "proposes the label 'LOK'.*Did you mean 'LOC'"),
         (source(labels={"LOC": "GPE"}), "proposes the label 'GPE'"),
+        ({"labels": ["LOC"], "source": [GLINER]}, "`prompts` of source 'gliner' must be a table such as"),
         (source(precision=None), "`precision` of source 'gazetteer' must be a number"),
         (source(precision={"LOC": "high"}), "must be a number from 0 to 1 .got 'high'"),
         ({**source(), "source": source()["source"] * 2}, "`name` must be another for each source"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_zh_tw_ner.errors import ServiceError
+from spacy_zh_tw_ner.errors import OutputError, ServiceError
 from spacy_zh_tw_ner.service import annotation_file
 from spacy_zh_tw_ner.service.annotation_file import AnnotationFile
 from spacy_zh_tw_ner.service.http_errors import Refusal
@@ -49,6 +49,8 @@ def test_lines_are_appended_to_a_private_file(tmp_path: Path) -> None:
 def test_an_incomplete_line_is_removed(rest: str, kept: str, tmp_path: Path) -> None:
     path = tmp_path / "annotations.jsonl"
     for before in ("", f"{LINE}\n", f"{LINE}\n" * 3_000):
+        if not before and kept and rest != LINE:
+            continue  # not a file of annotations
         path.write_text(before + rest)
         AnnotationFile(path, 1 << 20).append([LINE])
         assert path.read_text() == f"{before}{kept}{LINE}\n"
@@ -95,6 +97,23 @@ def test_paths_that_are_no_files_are_errors(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none" / "a.jsonl", Path(os.devnull)):
         with pytest.raises(ServiceError, match=r"\[ZT744\]"):
             AnnotationFile(path, 1_000)
+
+
+@pytest.mark.parametrize("content", [b"DocBin\x78\x9c", "一行文字".encode(), b'[{"action": "x"}]', b'{"text": "a"}'])
+def test_a_file_of_the_user_is_not_changed(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "train.spacy"
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match=r"\[ZT671\].*does not begin with an event"):
+        AnnotationFile(path, 1 << 20)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", ["", "\n", '\ufeff{"action":"ANNOTATION_CREATED","id":1}\n', '{"act'])
+def test_an_edited_or_cut_file_is_continued(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "annotations.jsonl"
+    path.write_text(content, encoding="utf-8")
+    AnnotationFile(path, 1 << 20).append([LINE])
+    assert path.read_text(encoding="utf-8").endswith(f"{LINE}\n")
 
 
 def test_lines_of_threads_are_not_mixed(tmp_path: Path) -> None:

@@ -161,6 +161,21 @@ def test_files_that_cannot_be_loaded_are_not_used(engine: Engine, folder: Path) 
     assert reloader.reload("a").replaced
 
 
+def test_files_that_change_while_they_are_loaded_are_not_used(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(source: str) -> Any:
+        recognizer = load_recognizer(source, max_chars=100_000)
+        (folder / "vocab" / "strings.json").write_text("[]")  # a copy of the folder goes on
+        return recognizer
+
+    monkeypatch.setattr(engine.models, "_load", load)
+    write_pipeline(folder, FOUR)
+    with pytest.raises(Refusal, match=r"\[ZT736\].*\[ZT749\] The files in .* changed while they were loaded"):
+        Reloader(engine, ServiceSettings()).reload("a")
+    assert words(engine) == ["台積電", "新竹"]
+
+
 def test_a_version_that_fails_at_a_text_is_not_used(
     engine: Engine, folder: Path, dev: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +194,9 @@ def test_a_version_that_fails_at_a_text_is_not_used(
     assert words(engine) == ["台積電", "新竹"]
 
 
-def test_one_reload_at_a_time(engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_reload_at_a_time(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     reloader, gate, load = Reloader(engine, ServiceSettings()), threading.Event(), engine.models.load_newer
     monkeypatch.setattr(engine.models, "load_newer", lambda name: gate.wait(30) and load(name))
     write_pipeline(folder, FOUR)
@@ -188,6 +205,8 @@ def test_one_reload_at_a_time(engine: Engine, folder: Path, monkeypatch: pytest.
     until(reloader._lock.locked)
     with pytest.raises(Refusal, match=r"\[ZT738\]"):
         reloader.reload("a")
+    reloader.reload_all()
+    assert caplog.text.count("the pipeline a was not reloaded: [ZT738]") == 2
     assert words(engine) == ["台積電", "新竹"]  # requests are answered meanwhile
     gate.set()
     thread.join(30)
@@ -214,7 +233,7 @@ def test_corpora_are_checked_at_the_start(engine: Engine, tmp_path: Path, dev: P
     for argument in ("none", f"c={dev}", "a=none"):
         with pytest.raises(ValueError, match=r"\[ZT740\]"):
             named_corpora([argument], ["a", "b"])
-    with pytest.raises(ValueError, match=r"\[ZT740\].*twice"):
+    with pytest.raises(ValueError, match=r"\[ZT740\].*second corpus of the pipeline 'a'"):
         named_corpora([str(dev), f"a={dev}"], ["a", "b"])
     DocBin(docs=[Doc(spacy.blank("zh_tw").vocab, ["空"])]).to_disk(tmp_path / "empty.spacy")
     with pytest.raises(ValueError, match=r"\[ZT740\].*has no entities"):

@@ -1,6 +1,7 @@
 """Read and write labelling configurations of Label Studio: the XML that defines the labels and texts of a project."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,6 +18,7 @@ EXAMPLE = (
 LARGEST = 1 << 20  # bytes of a configuration; a label takes about 50
 MOST_TAGS, DEEPEST = 20_000, 64
 MOST_PAIRS = 100  # pairs of a <Labels> and a <Text> tag
+MOST_VIEWS = 4  # <Text> tags of one field: each gets the results of the text again
 FIELD = re.compile(r"\$([^\s$]+)")
 # Characters that XML 1.0 cannot hold, not even as references
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -119,14 +121,16 @@ def read_label_config(xml: str) -> tuple[SpanControl, ...]:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise _unusable(f"it is not valid XML ({error})") from None
+    # Matched once per tag: `toName` may name a long `value` a hundred thousand times.
+    fields = {text: FIELD.fullmatch(value.strip()) for text, value in tags.texts.items()}
     controls = []
     problem = "it has no <Labels> tag whose `toName` is the name of a <Text> tag"
     for name, targets, labels in tags.controls:
         folded = {key.casefold(): label for key, label in reversed(labels.items())}
-        for text in (target.strip() for target in targets.split(",")):
-            if text not in tags.texts:
+        for text in dict.fromkeys(target.strip() for target in targets.split(",")):
+            if text not in fields:
                 continue
-            found = FIELD.fullmatch(tags.texts[text].strip())
+            found = fields[text]
             if found is None:
                 problem = f"the `value` of the <Text> tag {text[:40]!r} is not the name of one field, such as $text"
             elif text in tags.remote:
@@ -137,6 +141,10 @@ def read_label_config(xml: str) -> tuple[SpanControl, ...]:
                 raise _unusable(f"it has more than {MOST_PAIRS} pairs of a <Labels> and a <Text> tag")
     if not controls:
         raise _unusable(problem)
+    views = Counter(name for name, _ in {(control.field, control.text) for control in controls})
+    shown, n_views = views.most_common(1)[0]
+    if n_views > MOST_VIEWS:
+        raise _unusable(f"it shows the field {shown[:40]!r} in {n_views} <Text> tags, more than {MOST_VIEWS}")
     return tuple(controls)
 
 

@@ -37,6 +37,9 @@ ANNOTATION_FIELDS = (
     "updated_at",
     "lead_time",
 )
+# Each annotation of an event is stored with the data of its task, so thousands of one long task could fill the memory.
+MOST_BYTES = 2**26  # of the lines of an event, or MOST_COPIES times the event if that is more
+MOST_COPIES = 4
 SURVEY = Reading(reject=ignore)  # for the first pass over a file; the last one reports
 FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
@@ -52,7 +55,7 @@ def event_lines(event: dict[str, Any]) -> list[str]:
 
     event (dict): The parsed body, as Label Studio sends it.
     RETURNS (list[str]): JSON objects without line ends; empty if the event does not save or delete annotations.
-    RAISES (EventError): If an annotation has no id, task or result.
+    RAISES (EventError): If an annotation has no id, task or result, or if the lines are much larger than the event.
     """
     action = event.get("action")
     if action in DELETED:
@@ -65,14 +68,20 @@ def event_lines(event: dict[str, Any]) -> list[str]:
     by_id: dict[object, dict[str, Any]] = {_id(task, "task"): task for task in tasks}
     if not annotations:
         raise EventError("`annotation` is missing; switch on `Send payload` in the settings of the webhook")
-    lines = []
+    lines, size, limit = [], 0, MOST_BYTES
     for annotation in annotations:
         _id(annotation, "annotation")
-        task = by_id.get(annotation.get("task"))
+        of_task = annotation.get("task")
+        task = by_id.get(of_task) if type(of_task) is int else None
         if not isinstance(annotation.get("result"), list) or task is None or not isinstance(task.get("data"), dict):
             raise EventError("an annotation has no list in `result`, or `task` does not have its task with `data`")
         kept = {key: annotation[key] for key in ANNOTATION_FIELDS if key in annotation}
         lines.append(_dump({"action": action, **{key: task[key] for key in TASK_FIELDS}, "annotations": [kept]}))
+        size += len(lines[-1])
+        if size > limit:
+            limit = max(limit, MOST_COPIES * len(_dump(event)))
+            if size > limit:
+                raise EventError(f"its annotations, each with its task, have more than {limit:,} bytes")
     return lines
 
 

@@ -1,5 +1,7 @@
 """Labelling configurations of Label Studio, read and written; hostile ones are refused."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,10 +76,32 @@ def test_written_configurations_are_read_again(labels: list[str]) -> None:
         (FILE, "document type"),
         (f"<View>{'<View/>' * MOST_TAGS}</View>", "more than 20,000 tags"),
         ("<View>" * (DEEPEST + 1), "nested deeper"),
-        (EXAMPLE.replace('toName="text"', f'toName="{"text," * 101}"'), "more than 100 pairs"),
+        (EXAMPLE.replace("<View>", "<View>" + '<Labels name="l" toName="text"/>' * 100), "more than 100 pairs"),
         (EXAMPLE + " " * LARGEST, "more than the limit"),
     ],
 )
 def test_unusable_configurations_are_refused(config: str, problem: str) -> None:
     with pytest.raises(CorpusError, match=rf"^\[ZT743\] The labelling configuration cannot be used: .*{problem}"):
         read_label_config(config)
+
+
+def test_a_long_value_that_is_named_many_times_takes_little_time() -> None:
+    text = f'<Text name="t" value="${"x" * 300_000} y"/>'
+    one = f'<Labels name="l" toName="{"t," * 100_000}"/>'
+    many = '<Labels name="l" toName="t"/>' * 15_000
+    start = time.process_time()
+    for controls in (one, many):
+        with pytest.raises(CorpusError, match="is not the name of one field"):
+            read_label_config(f"<View>{controls}{text}</View>")
+    assert time.process_time() - start < 5
+
+
+def test_one_field_may_be_shown_in_a_few_texts_only() -> None:
+    def shown(n: int) -> str:
+        names = [f"t{i}" for i in range(n)]
+        texts = "".join(f'<Text name="{name}" value="$text"/>' for name in names)
+        return f'<View><Labels name="l" toName="{",".join(names)}"><Label value="GPE"/></Labels>{texts}</View>'
+
+    assert len(read_label_config(shown(4))) == 4
+    with pytest.raises(CorpusError, match=r"ZT743.*'text' in 5 <Text> tags, more than 4"):
+        read_label_config(shown(5))

@@ -199,6 +199,7 @@ def test_other_events_have_no_lines(action: Any) -> None:
         {"action": "ANNOTATION_CREATED"},
         {**event(), "task": None},
         {**event(), "task": {"id": 8, "data": {}}},
+        {**event(), "annotation": {"id": 1, "result": [], "task": {"id": 7}}},
         {**event(), "task": {"id": "7", "data": {}}},
         {**event(), "task": {"id": 7, "data": []}},
         event(id="one"),
@@ -211,3 +212,12 @@ def test_other_events_have_no_lines(action: Any) -> None:
 def test_incomplete_events_are_errors(body: dict[str, Any]) -> None:
     with pytest.raises(EventError):
         event_lines(body)
+
+
+def test_many_annotations_of_a_long_task_are_refused_before_they_fill_the_memory() -> None:
+    task = {"id": 7, "data": {"text": "長" * 200_000}}
+    body = {"action": "ANNOTATIONS_CREATED", "task": task}
+    result = [{"id": i, "result": [], "task": 7} for i in range(100_000)]  # 120 GB of lines
+    with pytest.raises(EventError, match="more than 67,108,864 bytes"):
+        event_lines({**body, "annotation": result})
+    assert len(event_lines({**body, "annotation": result[:50]})) == 50
