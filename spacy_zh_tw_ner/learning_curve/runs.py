@@ -26,6 +26,7 @@ from .subsets import Subset, TrainingData, digest_of
 
 SETTINGS = "settings.json"
 FORMAT = 1
+MAX_DOCUMENTS = 5_000_000  # of the test data; `RunResult.table` has 24 bytes for each document and label
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class RunResult:
             whole_number(name, values[name], 0, 2**31)
         for name in ("percent", "seconds"):
             in_range(name, values[name], 0.0, 1e12)
-        n = whole_number("documents", values["documents"], 1, 2**31)
+        n = whole_number("documents", values["documents"], 1, MAX_DOCUMENTS)
         rows = []
         for row in require_type("counts", values["counts"], list):
             require(isinstance(row, list) and len(row) == 5, "counts", row, "lists of five values")

@@ -52,6 +52,7 @@ def test_a_result_survives_json() -> None:
         {"counts": [[0, 7, 1, 0, 0]]},
         {"counts": "none"},
         {"documents": 0},
+        {"documents": 2**31 - 1},  # an array of 50 GB
         {"steps": None},
         {"percent": "10"},
         {"extra": 1},
