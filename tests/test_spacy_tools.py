@@ -71,12 +71,14 @@ def test_commands_of_spacy_accept_complete_configs(
     run("init", "fill-config", config, filled)
     check_config(filled, options(name), model=False)
     assert "variable" in run("debug", "config", filled, *options(name), "--show-variables", "--show-functions").lower()
-    run("debug", "diff-config", filled)
+    component = "spans" if name == "spans" else "ner"
+    if component == "ner":  # `debug diff-config` of spaCy takes the names of components for factories
+        run("debug", "diff-config", filled)
     for i, source in enumerate((config, filled)):
         run("assemble", source, tmp_path / f"assembled{i}", *options(name))
-    assert spacy.load(tmp_path / "assembled0").get_pipe("ner").labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
+    assert spacy.load(tmp_path / "assembled0").get_pipe(component).labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
     run("init", "labels", filled, tmp_path / "labels", *options(name))
-    assert srsly.read_json(tmp_path / "labels" / "ner.json") == ["GPE", "ORG", "PERSON"]
+    assert srsly.read_json(tmp_path / "labels" / f"{component}.json") == ["GPE", "ORG", "PERSON"]
 
 
 @pytest.mark.slow

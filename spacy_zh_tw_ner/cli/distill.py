@@ -52,7 +52,7 @@ def distill_cli(
         raise UsageError(problem)
     if not 0.1 <= temperature <= 100.0:
         raise UsageError(Errors.ZT112.format(name="--temperature", value=temperature, remedy="Give 0.1 to 100."))
-    whole, folder = read_overridden(config, context.args).interpolate(), output / TEACHER
+    whole, folder = read_overridden(config, context.args), output / TEACHER
     inputs = [Path(config), texts, *paths_of(whole), *pipeline_places(teacher)]
     UnlabelledTexts(texts).files()
     require_run_folder(output, resume=resume, force=force, inputs=inputs)

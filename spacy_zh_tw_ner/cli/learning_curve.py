@@ -37,10 +37,10 @@ def learning_curve_cli(
     from ..learning_curve.runs import CurveFolder, find_corpora
     from ..learning_curve.subsets import parse_percents
     from ..training.run_checks import require_precision
-    from .train import read_overridden
+    from .train import read_not_interpolated
 
     percents, corpora = parse_percents(fractions), find_corpora(corpus, dev, test)
-    whole = read_overridden(config, context.args)
+    whole = read_not_interpolated(config, context.args)
     use_gpu(gpu_id)
     require_precision(whole.interpolate(), gpu_id)
     folder = CurveFolder(output, whole, corpora)

@@ -46,7 +46,7 @@ def train_cli(
         if not Path(path).is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         import_code(path)
-    whole = read_overridden(config, context.args).interpolate()
+    whole = read_overridden(config, context.args)
     require_run_folder(output, resume=resume, force=force, inputs=[Path(config), *paths_of(whole)])
     use_gpu(gpu_id)
     train_config(whole, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
