@@ -19,6 +19,7 @@ from ..tokenizer_markers import (
     valid_tag,
 )
 
+KEY_COMMENT = re.compile(r"# *[\w ]+ =")  # such as "# text ="
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
 DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
 N_SURVEYED = 5_000  # lines from which the column of tags and the scheme are detected
@@ -65,7 +66,7 @@ def is_comment(line: str, column: int | None = None) -> bool:
 
     A line that begins with # is a comment, except in two cases. In the first case, it has only two cells: a token that
     begins with #, such as #台灣, and a tag. In the second case, the line has a tag, and one of its first two cells is
-    the token "#". The second case does not apply if a cell is "=", as in the comment `# text = …`.
+    the token "#". Neither applies to a comment like `# text = …`, whose value may have tabs and end like a tag.
 
     line (str): The line.
     column (Optional[int]): Index of the column of the tags. None if it is unknown; then the last column is used.
@@ -76,8 +77,10 @@ def is_comment(line: str, column: int | None = None) -> bool:
     cells = row[1:][-1:] if column is None else row[column : column + 1]
     if not any(map(TAG.fullmatch, cells)):
         return True
+    if "=" in row or KEY_COMMENT.match(line):
+        return True
     is_hashtag = len(row) == 2 and len(row[0]) > 1  # such as #台灣, or the wordpiece ##ing
-    return not is_hashtag and ("#" not in row[:2] or "=" in row)
+    return not is_hashtag and "#" not in row[:2]
 
 
 @dataclass(frozen=True)

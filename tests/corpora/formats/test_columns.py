@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.corpora.formats.columns import read_columns, split_row, tag_column
+from spacy_zh_tw_ner.corpora.formats.columns import read_columns, split_row, tag_column, write_columns
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.tags import decode_tags
 from spacy_zh_tw_ner.entities import Entity
@@ -257,3 +257,10 @@ def test_a_token_may_be_a_space(line: str, tmp_path: Path) -> None:
 
 def test_a_line_with_a_tag_alone_is_an_error(tmp_path: Path) -> None:
     assert "'O'" in message_of(tmp_path, "好 O\n台 B-LOC\n北 I-LOC\nO\n")
+
+
+@pytest.mark.parametrize("text", ["\tO", "a\tO", "a\tB-GPE", "\tO\tO"])
+def test_a_text_that_ends_like_a_row_is_a_comment(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.bio"
+    path.write_text(write_columns(Record(text, [], "x:1"), "bio") + "臺\tB-GPE\n", encoding="utf-8")
+    assert [record.text for record in read_columns(path)] == [text, "臺"]
