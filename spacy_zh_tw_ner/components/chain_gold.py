@@ -12,7 +12,7 @@ annotation may have any tag. A token with annotation that no span covers has the
 from collections.abc import Iterable
 
 import numpy as np
-from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
+from spacy.attrs import ENT_IOB  # type: ignore[import-not-found]
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -20,6 +20,7 @@ from ..entities import Entity
 from ..interval_scheduling import keep_longest
 from ..tag_chains import TagChains
 from ..tag_scheme import BoolsT
+from .partial_annotations import IOB_MISSING, has_same_tokens
 from .tag_masks import GoldProblems, find_white_space, trim_counted
 
 
@@ -76,12 +77,12 @@ def _aligned(example: Example, key: str) -> tuple[list[Entity], BoolsT, int]:
     """
     gold, doc = example.reference, example.predicted
     spans = gold_spans(gold, key)
-    if np.array_equal(gold.to_array(ORTH), doc.to_array(ORTH)):
+    if has_same_tokens(example):
         found, iob = spans, gold.to_array(ENT_IOB)
     else:
         found = example.get_aligned_spans_y2x(spans, allow_overlap=True)
-        iob = np.array([value or 0 for value in example.get_aligned("ENT_IOB")], dtype=np.int64)
-    annotated = iob != 0
+        iob = np.array([value or IOB_MISSING for value in example.get_aligned("ENT_IOB")], dtype=np.int64)
+    annotated = iob != IOB_MISSING
     if key in gold.spans and not annotated.any():
         annotated = np.ones(len(doc), dtype=bool)
     entities = [Entity(span.start, span.end, span.label_) for span in found]

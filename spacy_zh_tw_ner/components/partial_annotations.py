@@ -15,7 +15,7 @@ are stored in the document, so that a `.spacy` file holds them:
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from spacy.attrs import ENT_IOB  # type: ignore[import-not-found]
+from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -53,6 +53,11 @@ def write_partial(
         doc.spans[ALTERNATIVES_KEY] = spans
     if outside_weight:
         doc.user_data[OUTSIDE_WEIGHT] = outside_weight
+
+
+def has_same_tokens(example: Example) -> bool:
+    """Return whether the gold and the predicted document have the same tokens, so that no alignment is needed."""
+    return np.array_equal(example.reference.to_array(ORTH), example.predicted.to_array(ORTH))
 
 
 def annotated_labels(doc: Doc) -> set[str]:
@@ -121,7 +126,7 @@ def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> Float
 
 def _silent(example: Example) -> BoolsT:
     """Return a (n_tokens,) bool mask of the tokens of the predicted document that have no annotation of any kind."""
-    if len(example.reference) == len(example.predicted):
+    if has_same_tokens(example):
         silent: BoolsT = example.reference.to_array(ENT_IOB) == IOB_MISSING
     else:
         silent = np.array([tag is None or tag == "-" for tag in example.get_aligned_ner()], dtype=bool)

@@ -66,6 +66,15 @@ def test_only_tokens_without_any_annotation_have_the_weight_of_o(nlp: Language) 
     assert outside_log_weights(examples_of(nlp), SCHEME) is None
 
 
+def test_documents_of_other_tokens_are_aligned_even_if_the_numbers_are_equal(nlp: Language) -> None:
+    grouped = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"group": ["latin"]}}})
+    gold = Doc(nlp.vocab, words=["A", "B", "台北"], spaces=[False] * 3)
+    write_partial(gold, [], [], [gold[0:2]], outside_weight=0.5)
+    weights = outside_log_weights([Example(grouped.make_doc("AB台北"), gold)], SCHEME)
+    assert weights is not None
+    assert weights.any(1).tolist() == [False, True, True]
+
+
 def test_a_file_keeps_the_annotation(nlp: Language, tmp_path: Path) -> None:
     docs = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], docs=[partial(nlp)], store_user_data=True)
     docs.to_disk(tmp_path / "a.spacy")
