@@ -96,7 +96,7 @@ class ProgressLogger:
         if not self._has_begun:
             self._begin(info)
         report = self._report(info)
-        labels = info["other_scores"].get(f"{_scored(info['other_scores'])}_per_type")
+        labels = info["other_scores"].get(f"{scored_prefix(info['other_scores'])}_per_type")
         messages = self._pitfalls.check(after(self.reports, report), labels)
         report = replace(report, warnings=tuple(messages))
         self.reports = after(self.reports, report)
@@ -143,7 +143,7 @@ class ProgressLogger:
     def _report(self, info: InfoT) -> ProgressReport:
         """Create the report of an evaluation from the information that spaCy passes to loggers."""
         step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
-        scored = _scored(scores)
+        scored = scored_prefix(scores)
         loss, losses = losses_per_character(self._nlp, info["losses"], info["words"] - self._words)
         memory = peak_memory()
         last_step = self._pace.last_step(step, epoch)
@@ -193,7 +193,7 @@ class ProgressLogger:
         self._stdout.flush()
 
 
-def _scored(scores: dict[str, Any]) -> str:
+def scored_prefix(scores: dict[str, Any]) -> str:
     """Return the common prefix of the names of the scores to log, such as "ents" in "ents_f".
 
     It is "ents" if the entities are scored, and otherwise that of the first scored key of `doc.spans`, such as

@@ -9,7 +9,7 @@ from spacy.language import Language
 
 from ..errors import Errors, OutputError
 from ..extras import import_extra
-from .logger import InfoT, LoggerT
+from .logger import InfoT, LoggerT, scored_prefix
 
 
 def create_tensorboard_logger_v1(path: Path) -> Callable[[Language, IO[str], IO[str]], LoggerT]:
@@ -60,10 +60,12 @@ def scalars_of(info: InfoT) -> Iterator[tuple[str, float]]:
     YIELDS (tuple[str, float]): Name and value, such as ("ents_f", 0.71), ("ents_f/GPE", 0.8) and ("loss/ner", 12.5).
     """
     yield "score", float(info["score"])
-    for name, value in info["other_scores"].items():
+    other_scores = info["other_scores"]
+    prefix = scored_prefix(other_scores)
+    for name, value in other_scores.items():
         if isinstance(value, int | float):
             yield name, float(value)
-    for label, scores in (info["other_scores"].get("ents_per_type") or {}).items():
-        yield f"ents_f/{label}", float(scores["f"])
+    for label, scores in (other_scores.get(f"{prefix}_per_type") or {}).items():
+        yield f"{prefix}_f/{label}", float(scores["f"])
     for name, value in info["losses"].items():
         yield f"loss/{name}", float(value)

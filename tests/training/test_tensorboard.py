@@ -53,6 +53,9 @@ def test_a_wrong_setting_in_a_block_is_found() -> None:
 
 def test_scores_and_losses_are_logged() -> None:
     assert dict(scalars_of(INFO)) == {"score": 0.5, "ents_f": 0.5, "speed": 9, "ents_f/GPE": 0.66, "loss/ner": 12.0}
+    spans = {"spans_sc_f": 0.5, "spans_sc_per_type": {"GPE": {"p": 1.0, "r": 0.5, "f": 0.66}}}
+    found = dict(scalars_of(INFO | {"other_scores": spans}))
+    assert found == {"score": 0.5, "spans_sc_f": 0.5, "spans_sc_f/GPE": 0.66, "loss/ner": 12.0}
     assert dict(scalars_of(INFO | {"other_scores": {"ents_per_type": None}})) == {"score": 0.5, "loss/ner": 12.0}
 
 
