@@ -12,12 +12,10 @@ span is its exact marginal probability in its chain.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
@@ -245,8 +243,7 @@ class CRFSpanRecognizer(TrainableCRF):
         examples = list(examples)
         golds = Counter(label for example in examples for label in self.labels_of(example.reference))
         self.warnings.check_labels(golds, self.labels)
-        score = partial(Pipe.score, self, spans_key=self.spans_key)
-        return cast(dict[str, Any], score(examples, **kwargs))
+        return cast(dict[str, Any], super().score(examples, **{"spans_key": self.spans_key, **kwargs}))
 
     def _check_loaded(self) -> None:
         """Check labels, temperature, groups and arrays that were read from a file.

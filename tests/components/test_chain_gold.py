@@ -64,10 +64,11 @@ def test_other_tokens_are_aligned() -> None:
 
 
 def test_white_space_at_the_edges_is_trimmed() -> None:
-    mask, problems = read_chain_gold([Example(make("在 臺北 市"), make("在 臺北 市", [(1, 4, "GPE")]))], CHAINS, "sc")
-    tokens = [token.text for token in make("在 臺北 市")]
-    assert mask[:, GPE].sum(1).tolist() == [1] * len(tokens)
-    assert problems.n_trimmed + problems.n_unusable <= 1
+    text = "在\n臺北\n市"
+    mask, problems = read_chain_gold([Example(make(text), make(text, [(1, 5, "GPE")]))], CHAINS, "sc")
+    assert mask[:, GPE].argmax(1).tolist() == [0, 0, 1, 3, 0, 0]
+    assert mask.sum() == 2 * len(text)
+    assert (problems.n_trimmed, problems.first_trimmed, problems.n_unusable) == (1, "\n臺北\n", 0)
 
 
 @pytest.mark.parametrize(

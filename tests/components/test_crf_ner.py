@@ -11,6 +11,7 @@ from thinc.api import Adam, fix_random_seed
 
 from spacy_zh_tw_ner.components.crf_component import score_ner
 from spacy_zh_tw_ner.components.crf_ner import CRFEntityRecognizer, make_ner_scorer
+from tests.pipelines import LISTENER
 
 from .training_data import (
     BILSTM,
@@ -87,13 +88,7 @@ def test_four_sentences_are_learnt_with_a_transformer_listener(tiny_bert: Path, 
         "tokenizer_config": {"use_fast": True},
     }
     nlp.add_pipe("transformer", config={"model": model})
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "grad_factor": 1.0,
-        "pooling": {"@layers": "reduce_mean.v1"},
-        "upstream": "transformer",
-    }
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(listener)})
+    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(LISTENER)})
     fit(nlp, 60, rate=0.01)
     check_fits(nlp)
     texts = [text for text in MIXED if text.strip()]

@@ -3,13 +3,14 @@
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import spacy
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin, Span
@@ -23,6 +24,9 @@ from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import PipelineError, SettingError, UnreadableFileError
 from spacy_zh_tw_ner.training.augmenters import EntitySwap
 from spacy_zh_tw_ner.training.initialization import create_add_labels_v1, create_start_from_v1
+from tests.crf.helpers import as_tensors
+from tests.crf.test_oracle import log_sum, path_scores
+from tests.pipelines import LISTENER, WINDOWS, add_transformer
 
 from .nested_data import (
     KEY,
@@ -78,20 +82,9 @@ def test_nested_entities_are_learnt_with_a_listener() -> None:
 @pytest.mark.slow
 def test_transformers_are_trained_in_micro_batches(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
-    model = {
-        "@architectures": "spacy-zh-tw-ner.TransformerModel.v1",
-        "name": str(tiny_checkpoint("bert")),
-        "get_spans": {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1", "size": 30, "overlap": 4},
-        "memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "micro_batch": 2},
-    }
-    nlp.add_pipe("transformer", config={"model": model})
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "grad_factor": 1.0,
-        "pooling": {"@layers": "reduce_mean.v1"},
-        "upstream": "transformer",
-    }
-    nlp.add_pipe("zh_tw_crf_spans", name="spans", config={"model": model_of(listener)})
+    memory = {"@misc": "spacy-zh-tw-ner.memory.v1", "micro_batch": 2}
+    add_transformer(nlp, tiny_checkpoint("bert"), get_spans=WINDOWS | {"size": 30, "overlap": 4}, memory=memory)
+    nlp.add_pipe("zh_tw_crf_spans", name="spans", config={"model": model_of(LISTENER)})
     fix_random_seed(0)
     examples = nested_examples(nlp)
     nlp.initialize(lambda: examples)
@@ -207,19 +200,6 @@ def test_gazetteer_evidence_raises_scores_of_its_label_only() -> None:
     assert all(span.label_ != "OTHER" for span in spans_pipe(nlp)(doc).spans[KEY])
 
 
-def enumerate_chain(emissions: np.ndarray, transitions: Any) -> dict[tuple[int, ...], float]:
-    """Return the probability of every legal tag path of one chain."""
-    n_rows, n_tags = emissions.shape
-    scores = {}
-    for path in product(range(n_tags), repeat=n_rows):
-        score = transitions.start[path[0]] + transitions.end[path[-1]] + sum(emissions[range(n_rows), path])
-        score += sum(transitions.matrix[a, b] for a, b in pairwise(path))
-        if score > -1e20:
-            scores[path] = float(score)
-    log_z = np.logaddexp.reduce(list(scores.values()))
-    return {path: float(np.exp(score - log_z)) for path, score in scores.items()}
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 4), st.integers(0, 10_000), st.booleans(), st.sampled_from([0.0, 0.2, 0.6]))
 def test_scores_equal_an_enumeration_of_all_paths(length: int, seed: int, grouped: bool, min_score: float) -> None:
@@ -234,7 +214,9 @@ def test_scores_equal_an_enumeration_of_all_paths(length: int, seed: int, groupe
     (prediction,) = pipe._make_decoder().decode(rows, [length])
     expected: dict[tuple[int, int, str], float] = {}
     for scheme, columns, transitions in zip(pipe.scheme.schemes, pipe.scheme.columns, pipe.transitions(), strict=True):
-        paths = enumerate_chain(rows[:, columns].astype(float), transitions)
+        scores = path_scores(torch.from_numpy(rows[:, columns]), as_tensors(transitions))
+        log_z = log_sum(scores.values())
+        paths = {path: np.exp(score - log_z) for path, score in scores.items()}
         best = max(paths, key=paths.__getitem__)
         for start, end, label in product(range(length), range(1, length + 1), scheme.labels):
             if start < end:
@@ -253,7 +235,7 @@ def test_scores_equal_an_enumeration_of_all_paths(length: int, seed: int, groupe
 
 def _plain(groups: list[list[str]]) -> spacy.Language:
     nlp = build_spans(groups=groups)
-    nlp.initialize(lambda: nested_examples(nlp), sgd=None)
+    nlp.initialize(lambda: nested_examples(nlp))
     return nlp
 
 

@@ -62,13 +62,17 @@ def test_a_pipeline_that_is_trained_further_is_ahead_of_a_new_one(
 
 
 def test_a_fine_tuned_token_classifier_is_converted_exactly(e5_base: Path, e5_corpus: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
     classifier = tmp_path / "classifier"
     _fine_tune(e5_base, e5_corpus / "train.spacy", classifier)
     nlp = pipeline_from_hf(str(classifier))
+    tokenizer = AutoTokenizer.from_pretrained(classifier)
+    model = AutoModelForTokenClassification.from_pretrained(classifier).eval()
     texts = [doc.text for doc in islice(_read(e5_corpus / "test.spacy"), 60)]
     legal = 0
     for text in texts:
-        tags = _predict(classifier, text)
+        tags = _predict(tokenizer, model, text)
         if all(
             not tag.startswith("I") or before[1:] == tag[1:] for before, tag in zip(["O", *tags], tags, strict=False)
         ):
@@ -111,12 +115,8 @@ def _fine_tune(base: Path, train: Path, output: Path) -> None:
     tokenizer.save_pretrained(output)
 
 
-def _predict(classifier: Path, text: str) -> list[str]:
+def _predict(tokenizer: Any, model: Any, text: str) -> list[str]:
     """Return the most probable tag of each character, computed with transformers as in `_fine_tune`."""
-    from transformers import AutoModelForTokenClassification, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(classifier)
-    model = AutoModelForTokenClassification.from_pretrained(classifier).eval()
     encoded = tokenizer(list(text), is_split_into_words=True, return_tensors="pt")
     with torch.no_grad():
         mean = torch.zeros(len(text), len(TAGS))
