@@ -1,6 +1,6 @@
 """Entities and predictions as named tuples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -57,3 +57,21 @@ class FoundEntities(tuple[Found, ...]):
 def spans_of(found: Sequence[Found]) -> tuple[Found, ...] | None:
     """Return the attribute `spans` of `found`; None if its pipeline has no component `zh_tw_crf_spans`."""
     return found.spans if isinstance(found, FoundEntities) else None
+
+
+def overlap_groups(entities: Iterable[Entity]) -> Iterator[list[Entity]]:
+    """Divide entities into groups, so that two entities that overlap are always in the same group.
+
+    entities (Iterable[Entity]): Entities, in any order.
+    YIELDS (list[Entity]): A group, sorted by start. The groups are in the order of the text.
+    """
+    group: list[Entity] = []
+    last = 0  # end of the group
+    for entity in sorted(entities):
+        if group and entity.start >= last:
+            yield group
+            group = []
+        group.append(entity)
+        last = max(last, entity.end)
+    if group:
+        yield group

@@ -45,10 +45,12 @@ def group(x: float, y: float, *children: str, rotate: int = 0) -> str:
     return element("g", *children, transform=f"translate({x:.1f},{y:.1f})" + (f" rotate({rotate})" if rotate else ""))
 
 
-def polyline(path: Iterable[tuple[float, float]], colour: str) -> str:
-    """Return a line through points (x, y) in pixels."""
+def polyline(path: Iterable[tuple[float, float]], colour: str, **attributes: object) -> str:
+    """Return a line through points (x, y) in pixels, with further SVG attributes, such as a dash pattern."""
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
-    return element("polyline", points=points, fill="none", stroke=colour, stroke_width=2, stroke_linejoin="round")
+    return element(
+        "polyline", points=points, fill="none", stroke=colour, stroke_width=2, stroke_linejoin="round", **attributes
+    )
 
 
 def text_width(content: str) -> int:

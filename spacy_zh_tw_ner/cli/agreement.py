@@ -1,7 +1,7 @@
 """Print and write the agreement between annotators, for `validate --agreement`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..corpora.annotators import SharedText
+    from ..entities import Entity
     from ..evaluation.agreement import AgreementReport
 
 SHOWN = 10  # texts that are printed
@@ -75,11 +76,16 @@ def _print(report: "AgreementReport") -> None:
 
 def _print_text(one: "SharedText") -> None:
     """Print a text once for each of its annotators, with the entities of this annotator in brackets."""
-    from ..evaluation.agreement_page import split_reading
-
     print(one.origin)
     for name, entities in one.readings.items():
-        parts = split_reading(one.text, entities)
-        line = "".join(part if entity is None else f"[{part}]({entity.label})" for part, entity in parts)
-        print(f"  {name}: {' '.join(line.split())}")
+        print(f"  {name}: {' '.join(in_brackets(one.text, entities).split())}")
     print()
+
+
+def in_brackets(text: str, entities: "Iterable[Entity]") -> str:
+    """Return a text with its entities, which do not overlap, as [text](label)."""
+    parts, position = [], 0
+    for start, end, label in sorted(entities):
+        parts += [text[position:start], f"[{text[start:end]}]({label})"]
+        position = end
+    return "".join([*parts, text[position:]])

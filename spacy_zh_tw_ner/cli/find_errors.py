@@ -54,6 +54,7 @@ def find_errors_cli(
     from ..error_detection.find_errors import find_errors, read_corpus, require_known_labels, write_report
     from ..outputs import output_folder, require_replaceable
     from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from ..training.run_checks import require_precision
     from .train import read_not_interpolated  # above, it would be listed before this command
 
     inputs = [corpus, Path(config), *(pipeline_places(pipeline) if pipeline is not None else [])]
@@ -70,6 +71,7 @@ def find_errors_cli(
         report = find_errors(records, [(nlp, range(len(records)))])
         header |= {"pipeline": pipeline}
     else:
+        require_precision(whole.interpolate(), gpu_id)
         place = work or output.with_name(f"{output.name}-folds")
         fitting = FoldPipelines(records, CrossFitting(whole, folds, seed, seeds), place, corpus, force=force)
         fitting.train(msg.info, gpu_id=gpu_id)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
-from spacy.training.initialize import init_nlp
 from thinc.api import Config
 
 from ..atomic_writes import write_whole
@@ -28,7 +27,7 @@ from ..errors import Errors, OutputError, UnreadableFileError, UsageError
 from ..planning.presets import with_settings
 from ..recognizers.pipelines import load_pipeline
 from ..training.distillation import recognizer_of
-from ..training.loop import train
+from ..training.loop import initialize, train
 from ..training.run_checks import CHECKPOINT, LAST, require_run_folder
 from ..untrusted import parse_json
 from .folds import assign_folds
@@ -128,7 +127,7 @@ class FoldPipelines:
                 continue
             notify(f"Pipeline {i + 1} of {len(runs)}: fold {fold + 1} of {self.settings.folds}, seed {seed}")
             require_run_folder(run, resume=True)
-            nlp = init_nlp(self._config(fold, seed), use_gpu=gpu_id)
+            nlp = initialize(self._config(fold, seed), gpu_id)
             train(nlp, run, resume=True, checkpoint_every=CHECKPOINT_EVERY)
             write_whole(run / DONE, b"")
 

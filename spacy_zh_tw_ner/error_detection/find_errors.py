@@ -21,8 +21,8 @@ from .suspects_page import render_suspects
 
 JSON, PAGE = "errors.json", "errors.html"
 EXPORTS = {"label-studio": "label-studio.json", "doccano": "doccano.jsonl"}  # format → file
-ROUNDS = 5  # of planting
-SHARE = 0.05  # planted errors per annotation and round
+ROUNDS = 5  # copies of the corpus in which errors are planted
+SHARE = 0.05  # planted errors per entity in each copy
 PLANTING_SEED = 1_000_000  # far from the seeds of folds and of benchmarks
 
 
@@ -71,8 +71,6 @@ def find_errors(
     records: Sequence[Record],
     judges: Iterable[tuple[Language, Sequence[int]]],
     *,
-    rounds: int = ROUNDS,
-    share: float = SHARE,
     ways: Sequence[str] = WAYS,
     notify: NotifyT = ignore,
 ) -> ErrorReport:
@@ -83,15 +81,14 @@ def find_errors(
     records (Sequence[Record]): The corpus; no text is empty.
     judges (Iterable[tuple[Language, Sequence[int]]]): Pipelines, each with the indices of the sentences that it judges,
         on which it must not have been trained. Every sentence has one judge. `FoldPipelines.pipelines` yields these.
-    rounds (int): Number of copies of the corpus in which errors are planted. The ranking is fitted on these errors.
-    share (float): Number of errors that are planted in each copy, per entity of the corpus.
-    ways (Sequence[str]): Kinds of errors to plant, from `planted_errors.WAYS`.
+    ways (Sequence[str]): Kinds of errors to plant in copies of the corpus, from `planted_errors.WAYS`. The ranking is
+        fitted on these errors.
     notify (Callable[[str], object]): Receives a message per pipeline.
     RETURNS (ErrorReport): The sentences, the most suspicious first.
     """
     planted: dict[int, list[PlantedError]] = defaultdict(list)
-    for number in range(rounds):
-        for error in plant_errors(records, share, PLANTING_SEED + number, ways)[1]:
+    for number in range(ROUNDS):
+        for error in plant_errors(records, SHARE, PLANTING_SEED + number, ways)[1]:
             planted[error.sentence].append(error)
     names = count_names(records)
     judgements: dict[int, Judgement] = {}
@@ -105,7 +102,7 @@ def find_errors(
             judgements[index] = judgement
             sites += [site._replace(sentence=index) for site in judgement.sites]
         notify(f"Judged {len(judgements):,} of {len(records):,} sentences")
-    probabilities = error_probabilities(sites, wrong, rounds)
+    probabilities = error_probabilities(sites, wrong, ROUNDS)
     by_sentence: list[dict[Entity, float]] = [{} for _ in records]
     for site, p in zip(sites, probabilities.tolist(), strict=True):
         by_sentence[site.sentence][site.entity] = p

@@ -147,9 +147,9 @@ class ErrorReport:
         """Return the expected number of sentences with a wrong annotation: the sum of all scores."""
         return sum(sentence.score for sentence in self.sentences)
 
-    def kinds(self, least: float = LIKELY) -> dict[str, int]:
-        """Return kind of error → number of suspects with a score of at least `least`. All KINDS are keys."""
-        counts = Counter(one.kind for sentence in self.sentences for one in sentence.suspects if one.score >= least)
+    def kinds(self) -> dict[str, int]:
+        """Return kind of error → number of suspects with a score of at least `LIKELY`. All KINDS are keys."""
+        counts = Counter(one.kind for sentence in self.sentences for one in sentence.suspects if one.score >= LIKELY)
         return {kind: counts[kind] for kind in KINDS}
 
     def to_json(self) -> dict[str, object]:

@@ -63,21 +63,30 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str, spans_key: str 
         "controls": filter_controls(labels, count_mistakes(documents), len(pairs), n_wrong),
         "body": "\n".join(body),
     }
-    return fill_template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"), values)
+    return fill_template(_read("page.html"), values)
 
 
 def fill_template(template: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders of a page template, such as {{title}}, by values.
 
     template (str): The HTML with placeholders.
-    values (Mapping[str, str]): Name of a placeholder → HTML that replaces it. {{style}} is replaced by the style sheet
-        that all pages share, followed by the CSS rules in `values["rules"]`, if present.
+    values (Mapping[str, str]): Name of a placeholder → HTML that replaces it. {{head}} is replaced by the beginning of
+        every page: its title and the style sheet that all pages share, followed by the CSS rules in `values["rules"]`,
+        if present. The template has to close the HTML element <head>.
     RETURNS (str): The page as HTML.
     """
-    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    filled = {**values, "style": style + values.get("rules", "")}
+    style = _read("page.css") + values.get("rules", "")
+    head = _replace(_read("page_head.html"), {"title": values["title"], "style": style})
+    return _replace(template, {**values, "head": head.rstrip("\n")})
+
+
+def _replace(template: str, values: Mapping[str, str]) -> str:
     # A single pass, so that inserted text that looks like a placeholder is not replaced.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def label_hues(labels: Iterable[str]) -> dict[str, int]:

@@ -8,28 +8,13 @@ stripes of the entities that cover the part, so the stripes wrap with the text. 
     ────────────────────  layer 1
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
-from ..entities import Entity
+from ..entities import Entity, overlap_groups
 
 STEP = 0.28  # em from one stripe to the next
-
-
-def clusters(entities: Collection[Entity]) -> Iterator[list[Entity]]:
-    """Yield groups of entities that are connected by overlaps, in the order of the text.
-
-    entities (Collection[Entity]): Entities, in any order.
-    """
-    group: list[Entity] = []
-    for entity in sorted(entities):
-        if group and entity.start >= max(other.end for other in group):
-            yield group
-            group = []
-        group.append(entity)
-    if group:
-        yield group
 
 
 def assign_layers(cluster: Collection[Entity]) -> dict[Entity, int]:
@@ -65,7 +50,7 @@ def render_layers(
     RETURNS (str): Escaped HTML.
     """
     parts, position, height = [], 0, 0
-    for cluster in clusters(scored):
+    for cluster in overlap_groups(scored):
         layers = assign_layers(cluster)
         borders = sorted({border for entity in cluster for border in entity[:2]})
         parts.append(escape(text[position : borders[0]]))

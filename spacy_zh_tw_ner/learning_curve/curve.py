@@ -201,14 +201,14 @@ def summarize_curve(results: Sequence[RunResult]) -> CurveReport:
     resampled = np.nan_to_num(drawn).reshape(RESAMPLES, len(percents), n_seeds)
     whole = sizes[-1] * 100 / percents[-1]
     targets = whole * np.array(TIMES)
-    law, predictions = extrapolate(sizes, scores, resampled, targets)
     band_sizes = np.geomspace(sizes[0], targets[-1], 40)
-    _, band = extrapolate(sizes, scores, resampled, band_sizes)
+    law, found = extrapolate(sizes, scores, resampled, np.concatenate([targets, band_sizes]))
+    predictions, band = found[: len(targets)], found[len(targets) :]
     points = [_point(runs, resampled[:, i]) for i, runs in enumerate(grid)]
     back_test = None
     if len(percents) > MIN_SIZES:
-        _, found = extrapolate(sizes[:-1], scores[:-1], resampled[:, :-1], sizes[-1:])
-        back_test = BackTest(percents[:-1], found[0], float(scores[-1].mean()))
+        _, (largest,) = extrapolate(sizes[:-1], scores[:-1], resampled[:, :-1], sizes[-1:])
+        back_test = BackTest(percents[:-1], largest, float(scores[-1].mean()))
     return CurveReport(points, law, predictions, band, back_test, _fit_messages(law, back_test, percents, n_seeds))
 
 

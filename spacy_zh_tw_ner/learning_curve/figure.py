@@ -34,10 +34,8 @@ def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
         _band(report.band, axes),
         polyline([axes.place(one.size, one.f) for one in report.band if one.size <= last * 1.001], MEASURED),
     ]
-    beyond = " ".join(f"{x:.1f},{y:.1f}" for x, y in (axes.place(o.size, o.f) for o in report.band if o.size >= last))
-    parts.append(
-        element("polyline", points=beyond, fill="none", stroke=PREDICTED, stroke_width=2, stroke_dasharray="6 4")
-    )
+    beyond = [axes.place(one.size, one.f) for one in report.band if one.size >= last]
+    parts.append(polyline(beyond, PREDICTED, stroke_dasharray="6 4"))
     for point in report.points:
         parts += axes.size_tick(point.sentences, f"{point.percent:g} %")
         parts += [element("circle", cx=x, cy=y, r=3, fill="none", stroke=MEASURED) for x, y in axes.runs(point)]

@@ -14,6 +14,7 @@ from ..atomic_writes import write_whole
 from ..corpora.splits import fold_text
 from ..errors import CorpusError, Errors, UsageError, Warnings
 from ..training.char_corpus import read_gold_docs
+from ..untrusted import sha256_of
 from ..untrusted.docbins import spacy_files
 
 MIN_SENTENCES = 10  # of the smallest subset
@@ -166,5 +167,5 @@ def digest_of(path: Path) -> str:
     """
     digest = sha256()
     for file in spacy_files(path):
-        digest.update(sha256(file.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(file)))
     return digest.hexdigest()

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL
-from ..entities import Entity
+from ..entities import Entity, overlap_groups
 
 
 class Suggestion(NamedTuple):
@@ -81,7 +81,7 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
     taken = characters_of(accepted)
     considered = [e for e in entities if consider <= p[e] < accept and taken.isdisjoint(range(e.start, e.end))]
     result = PartialAnnotation([], [], [], [])
-    for group in _overlapping(accepted):
+    for group in overlap_groups(accepted):
         best = max(p[entity] for entity in group)
         denials = sorted({outside[i] for i in characters_of(group) if i in outside and p[outside[i]] > best})
         if len(group) == 1 and not denials:
@@ -91,7 +91,7 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
         # Characters that all entities cover. A set per entity would take gigabytes for thousands of long entities.
         shared = range(0) if denials else range(max(e.start for e in group), min(e.end for e in group))
         _add_alternatives(result, group, characters_of(group).difference(shared))
-    for group in _overlapping(considered):
+    for group in overlap_groups(considered):
         taken |= characters_of(group)
         _add_alternatives(result, group, characters_of(group))
     parts = characters_of(inside) - taken
@@ -151,17 +151,3 @@ def _best_by_character(spans: Iterable[Entity], p: dict[Entity, float]) -> dict[
             if i not in best or p[span] > p[best[i]]:
                 best[i] = span
     return best
-
-
-def _overlapping(entities: Sequence[Entity]) -> Iterable[list[Entity]]:
-    """Divide entities, sorted by start, into groups, so that two overlapping entities are always in the same group."""
-    group: list[Entity] = []
-    end = 0
-    for entity in entities:
-        if group and entity.start >= end:
-            yield group
-            group = []
-        group.append(entity)
-        end = max(end if len(group) > 1 else 0, entity.end)
-    if group:
-        yield group

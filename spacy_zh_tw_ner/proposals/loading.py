@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 from ..errors import Errors, UsageError
 from ..extras import import_extra
 from ..taiwan.places import COUNTIES, DISTRICTS
-from .answers import read_answers
+from .answers import RejectAnswerT, read_answers
 from .settings import ProposalSettings, SourceSettings
 from .sources import (
     AnswersSource,
@@ -24,39 +23,20 @@ MAX_WORDS = 2_000_000  # of one source, which take about 1 GiB
 MAX_WORD_FILE = 2**26  # bytes
 
 
-class SourceReject(NamedTuple):
-    """An answer of a language model that cannot be used. `propose` writes it to the file of rejects.
-
-    origin (str): File and line number of the answer. reason (str): Why it cannot be used.
-    text (str): The text that was to be annotated, or the beginning of the line if it has no text.
-    """
-
-    origin: str
-    reason: str
-    text: str
-
-
-RejectSourceT: TypeAlias = Callable[[SourceReject], object]
-
-
 def load_source(
-    source: SourceSettings, settings: ProposalSettings, texts: set[str], reject: RejectSourceT
+    source: SourceSettings, settings: ProposalSettings, texts: set[str], reject: RejectAnswerT
 ) -> ProposalSource:
     """Load a source of any type. Only sources of the type "answers" use `texts` and `reject`.
 
     source (SourceSettings): Settings of the source.
     settings (ProposalSettings): Settings of all sources: folder of relative paths, and labels of the corpus.
     texts (set[str]): The texts to annotate. Answers for other texts are rejected.
-    reject (Callable[[SourceReject], object]): Receives the answers that cannot be used.
+    reject (Callable[[str, str, str], object]): Receives the answers that cannot be used, as in `read_answers`.
     RETURNS (ProposalSource): A function that proposes entities of texts.
     RAISES (ZhTwNerError): If a file, pipeline, checkpoint, model or package is missing or cannot be read.
     """
     if source.type == "answers":
-
-        def reject_answer(origin: str, reason: str, text: str) -> None:
-            reject(SourceReject(origin, reason, text))
-
-        return AnswersSource(read_answers(settings.folder / source.options["file"], texts, reject_answer))
+        return AnswersSource(read_answers(settings.folder / source.options["file"], texts, reject))
     return LOADERS[source.type](source, settings)
 
 

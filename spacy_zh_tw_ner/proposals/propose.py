@@ -6,6 +6,7 @@ from pathlib import Path
 
 import spacy
 from spacy.tokens import Doc, Span
+from spacy.util import minibatch
 
 from ..atomic_writes import put_in_place, resolve, staged, write_whole
 from ..components.partial_annotations import INSIDE_LABEL, OUTSIDE_LABEL, write_partial
@@ -19,7 +20,7 @@ from ..entities import Entity, Found
 from ..errors import CorpusError, Errors, OutputError, UnknownFormatError
 from ..outputs import require_apart, require_new, require_report
 from .combination import Suggestion, combine
-from .loading import SourceReject, load_source
+from .loading import load_source
 from .report import ProposalReport, SourceTally
 from .settings import NOT_USED, ProposalSettings, SourceSettings
 from .sources import ProposalSource
@@ -94,7 +95,7 @@ def propose(
 class _Rejects:
     """Callback for the answers of a language model that cannot be used: counts and collects them.
 
-    `load_source` calls it for each of them, with a `SourceReject`: the place in the file, the reason and the text.
+    `read_answers` calls it for each of them, with the place in the file, the reason and the text.
 
     name (str): Name of the source.
     tally (SourceTally): Counts of the source; the answers are counted by reason in `rejected`.
@@ -104,11 +105,9 @@ class _Rejects:
     def __init__(self, name: str, tally: SourceTally, rejected: list[dict[str, object]]) -> None:
         self.name, self.tally, self.rejected = name, tally, rejected
 
-    def __call__(self, reject: SourceReject) -> None:
-        self.tally.rejected[reject.reason.partition(":")[0]] += 1
-        self.rejected.append(
-            {"origin": reject.origin, "source": self.name, "text": reject.text, "reason": reject.reason}
-        )
+    def __call__(self, origin: str, reason: str, text: str) -> None:
+        self.tally.rejected[reason.partition(":")[0]] += 1
+        self.rejected.append({"origin": origin, "source": self.name, "text": text, "reason": reason})
 
 
 def _read(source: Path, reading: Reading) -> Iterator[Record]:
@@ -153,7 +152,7 @@ def annotate_partially(
     YIELDS (Doc): A document with character tokens for each text, in order.
     """
     nlp = spacy.blank("zh_tw")
-    for batch in _batches(records):
+    for batch in minibatch(records, BATCH):  # type: ignore[no-untyped-call]
         asked = [record for record in batch if not record.entities]
         texts = [record.text for record in asked]
         found = [source(texts) if texts else [] for _, source in sources]
@@ -181,17 +180,6 @@ def annotate_partially(
                 )
             doc.user_data |= {ORIGIN: record.origin, DOC_ID: record.doc_id}
             yield doc
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _spans(doc: Doc, entities: Iterable[Entity]) -> list[Span]:

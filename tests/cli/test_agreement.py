@@ -1,9 +1,15 @@
 """The option `--agreement` of `validate`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.cli.agreement import in_brackets
+from spacy_zh_tw_ner.entities import Entity
 
 from .helpers import fails, misused, succeeds
 
@@ -43,3 +49,10 @@ def test_wrong_input_has_one_message(exports: tuple[Path, Path], tmp_path: Path)
     assert "need --agreement" in misused("validate", alice, bob)
     assert "need --agreement" in misused("validate", tmp_path, "--page", tmp_path / "page.html")
     assert TEXT in alice.read_text(encoding="utf-8")
+
+
+@given(st.sets(st.sampled_from([Entity(0, 3, "PERSON"), Entity(3, 4, "X"), Entity(4, 7, "GPE")])))
+def test_a_text_in_brackets_is_the_whole_text(entities: set[Entity]) -> None:
+    line = in_brackets(TEXT, entities)
+    assert [f"[{TEXT[start:end]}]({label})" for start, end, label in sorted(entities)] == re.findall(r"\[.*?\)", line)
+    assert re.sub(r"\[(.*?)\]\(.*?\)", r"\1", line) == TEXT

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.components.span_annotations import register_extension, write_span_group
-from spacy_zh_tw_ner.entities import Entity, Prediction
+from spacy_zh_tw_ner.entities import Entity, Prediction, overlap_groups
 from spacy_zh_tw_ner.errors import PipelineError, SettingError
 from spacy_zh_tw_ner.evaluation.calibration_error import entity_confidence
 from spacy_zh_tw_ner.evaluation.entity_counts import count_entities
@@ -22,7 +22,7 @@ from spacy_zh_tw_ner.evaluation.html_page import render_page
 from spacy_zh_tw_ner.evaluation.mistakes import count_mistakes
 from spacy_zh_tw_ner.evaluation.predictions import compare
 from spacy_zh_tw_ner.evaluation.report import EvaluateSettings
-from spacy_zh_tw_ner.evaluation.span_layers import assign_layers, clusters, render_layers
+from spacy_zh_tw_ner.evaluation.span_layers import assign_layers, render_layers
 from tests.components.nested_data import NESTED, build_spans, fit_spans, gold_doc
 
 NLP = spacy.blank("zh_tw")
@@ -86,7 +86,7 @@ ENTITIES = st.builds(
 
 @given(st.sets(ENTITIES, max_size=10))
 def test_overlapping_entities_have_different_layers(entities: set[Entity]) -> None:
-    found = {entity: layer for cluster in clusters(entities) for entity, layer in assign_layers(cluster).items()}
+    found = {entity: layer for cluster in overlap_groups(entities) for entity, layer in assign_layers(cluster).items()}
     assert set(found) == entities
     for one in entities:
         for other in entities - {one}:

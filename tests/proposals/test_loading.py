@@ -21,7 +21,7 @@ CheckpointT = Callable[[str], Path]
 
 def load(folder: Path, **table: Any) -> ProposalSource:
     settings = make_settings({"labels": ["ORG", "LOC"], "source": [{"precision": 0.9, **table}]}, folder=folder)
-    return load_source(settings.sources[0], settings, {TEXT}, lambda reject: None)
+    return load_source(settings.sources[0], settings, {TEXT}, lambda *reject: None)
 
 
 def test_a_pipeline_is_loaded_from_a_folder_beside_the_file(tmp_path: Path) -> None:
