@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CorpusError, Errors, UnreadableFileError
 from ..extras import import_extra
@@ -13,6 +13,7 @@ from ..untrusted import sha256_of
 from .job import AnnotationJob
 
 if TYPE_CHECKING:
+    from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
 MAX_BYTES = 2**20  # limit of a chunk, so that it holds only a few long documents
@@ -80,6 +81,20 @@ def open_parquet(path: Path) -> "ParquetFile":
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
+        raise UnreadableFileError(Errors.ZT523.format(path=path, reason=str(error).partition(".")[0])) from error
+
+
+def read_batches(file: "ParquetFile", path: Path, **options: Any) -> "Iterator[RecordBatch]":
+    """Yield the rows of a Parquet file in batches.
+
+    file (ParquetFile): The opened file.
+    path (Path): Its path, for the error message.
+    options (Any): Arguments of `ParquetFile.iter_batches`.
+    RAISES (UnreadableFileError): If a page of the file is damaged.
+    """
+    try:
+        yield from file.iter_batches(**options)
+    except Exception as error:  # for damaged pages, pyarrow raises OSErrors and exceptions of its own
         raise UnreadableFileError(Errors.ZT523.format(path=path, reason=str(error).partition(".")[0])) from error
 
 

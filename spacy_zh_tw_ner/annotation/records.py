@@ -4,12 +4,10 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
-from ..untrusted import reading
-from .chunks import Chunk, open_parquet
+from .chunks import Chunk, open_parquet, read_batches
 from .job import BOM, AnnotationJob
 
 SEEN = 80  # most characters of a rejected record that are quoted
@@ -189,8 +187,7 @@ class ChunkReader:
 
         size, start, left = self.job.chunk_size, 0, None
         with open_parquet(self.job.source) as file:
-            batches = file.iter_batches(batch_size=size, row_groups=[group])
-            while (batch := _next(batches, self.job.source)) is not None:
+            for batch in read_batches(file, self.job.source, batch_size=size, row_groups=[group]):
                 table = pa.Table.from_batches([batch])
                 left = table if left is None else pa.concat_tables([left, table])
                 while len(left) >= size:
@@ -198,17 +195,6 @@ class ChunkReader:
                     start, left = start + size, left.slice(size)
         if left is not None and len(left):
             yield start, left
-
-
-def _next(batches: Iterator[Any], path: Path) -> Any:
-    """Return the next batch of rows of a Parquet file, or None after the last one.
-
-    batches (Iterator): The batches of the file, from pyarrow.
-    path (Path): The file, for the error message.
-    RAISES (UnreadableFileError): If a page of the file is damaged.
-    """
-    with reading(path, Errors.ZT523):
-        return next(batches, None)
 
 
 def _refuse_constant(name: str) -> float:

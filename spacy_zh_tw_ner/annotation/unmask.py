@@ -3,18 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from ..atomic_writes import write_streamed
-from ..errors import CorpusError, Errors, UnreadableFileError, UsageError
+from ..errors import CorpusError, Errors, UsageError
 from ..masking.maps import read_maps, unmask
 from ..outputs import require_new
-from .chunks import open_parquet, parquet
+from .chunks import open_parquet, parquet, read_batches
 from .job import BOM, WRITES_MASKED
-
-if TYPE_CHECKING:
-    from pyarrow import RecordBatch
-    from pyarrow.parquet import ParquetFile
 
 BATCH_ROWS = 1000
 
@@ -153,26 +149,10 @@ def _unmask_rows(source: Path, file: IO[bytes], restore: _Restorer, text_field: 
             problem = f"no column {text_field!r} of strings"
             raise CorpusError(Errors.ZT880.format(path=source, line=1, problem=problem))
         with parquet().ParquetWriter(file, schema) as writer:
-            for batch in _batches(source, opened, names):
+            for batch in read_batches(opened, source, batch_size=BATCH_ROWS, columns=names):
                 table = pa.Table.from_batches([batch]).select(names)
                 texts = [
                     restore.encodable(text or "", restore.count + 1) for text in table.column(text_field).to_pylist()
                 ]
                 column = pa.array(texts, schema.field(text_field).type)
                 writer.write_table(table.set_column(names.index(text_field), schema.field(text_field), column))
-
-
-def _batches(source: Path, opened: "ParquetFile", names: list[str]) -> "Iterator[RecordBatch]":
-    """Yield the rows of a Parquet file in batches.
-
-    source (Path): The file, for error messages.
-    opened (ParquetFile): The same file, opened.
-    names (list[str]): The columns to read.
-    RAISES (UnreadableFileError): If the file is damaged.
-    """
-    import pyarrow as pa
-
-    try:
-        yield from opened.iter_batches(batch_size=BATCH_ROWS, columns=names)
-    except (pa.ArrowException, OSError) as error:
-        raise UnreadableFileError(Errors.ZT523.format(path=source, reason=str(error).partition(".")[0])) from error

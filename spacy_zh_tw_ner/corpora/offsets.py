@@ -222,8 +222,9 @@ class _Survey:
 
 
 def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention]) -> Record:
-    record = Record(raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects))
-    record.annotator, record.task = raw.annotator, raw.task
+    record = Record(
+        raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects), annotator=raw.annotator, task=raw.task
+    )
     for span in raw.spans:
         found = _best_convention(span, raw.text, chosen, candidates)
         entity = place(span, raw.text, found) if found else None

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Errors, OutputError, ServiceError
+from ..file_locks import lock
 from .http_errors import Refusal
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -37,7 +38,7 @@ class AnnotationFile:
 
     def __init__(self, path: Path, limit: int) -> None:
         self._path, self._limit = path, limit
-        self._lock = threading.Lock()  # locks of files are held by processes, not threads
+        self._lock = threading.Lock()  # for threads on Windows, where the file is not locked
         try:
             _require_own(path)
             with self._opened():
@@ -79,7 +80,9 @@ class AnnotationFile:
             try:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise OSError("it is not a regular file")
-                _lock(handle)
+                # On Windows, a lock would also keep other processes from reading the file.
+                if sys.platform != "win32" and not lock(handle, wait=True):
+                    raise OSError("its file system has no locks")
                 if is_new:
                     _sync_folder(self._path.parent)
                 self._repair(handle)
@@ -154,18 +157,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-if sys.platform == "win32":
-
-    def _lock(handle: int) -> None:
-        """Do nothing: on Windows the file is not locked, so only one process may write to it."""
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        """Wait for the exclusive lock of a file (flock), which keeps other processes from writing to it.
-
-        handle (int): File descriptor; closing it releases the lock.
-        """
-        fcntl.flock(handle, fcntl.LOCK_EX)

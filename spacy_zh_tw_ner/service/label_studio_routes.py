@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from .access import CheckT
 from .http_errors import Refusal
-from .inference import JSON, receive
+from .inference import JSON, RequestT, receive
 from .label_studio import LabelStudioBackend
 from .label_studio_schema import (
     EventRequest,
@@ -26,7 +26,6 @@ from .settings import ServiceSettings
 
 # JSON values of a task, which has its earlier annotations and predictions
 VALUES = 500
-RequestT = TypeVar("RequestT", bound=BaseModel)
 AnswerT = TypeVar("AnswerT")
 log = logging.getLogger(__name__)
 

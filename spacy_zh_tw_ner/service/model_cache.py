@@ -62,8 +62,15 @@ class ServedPipeline:
         self.evidence_labels: tuple[str, ...] = ()  # this one and the next two are also set then
         self.span_labels: tuple[str, ...] = ()
         self.min_score: float | None = None
+        self._freeing: weakref.finalize[..., ServedPipeline] | None = None
         if self.size > limit:
             raise SettingError(Errors.ZT504.format(name=name, size=self.size / 2**20, limit=limit / 2**20))
+
+    def free_when_unused(self) -> None:
+        """Free the memory after the last request that uses this pipeline. Further calls have no effect."""
+        if self._freeing is None:
+            self._freeing = weakref.finalize(self, _free_memory)
+            self._freeing.atexit = False
 
     def load(self, load: LoadT) -> Recognizer:
         """Load and return the recognizer, and set the attributes that describe it: version, labels and `min_score`.
@@ -142,7 +149,7 @@ class ModelCache:
             two versions may be loaded without an error, for example weights with the labels of another version.
         """
         pipeline = ServedPipeline(name, self._current[name].source, self._limit)
-        weakref.finalize(pipeline, _free_memory).atexit = False
+        pipeline.free_when_unused()
         pipeline.load(self._load)
         if _describe_files(name, source_folder(pipeline.source))[1] != pipeline.version:
             raise PipelineError(Errors.ZT749.format(source=pipeline.source))
@@ -155,7 +162,7 @@ class ModelCache:
         pipeline (ServedPipeline): The result of `load_newer`.
         """
         with self._lock:
-            weakref.finalize(self._current[pipeline.name], _free_memory).atexit = False
+            self._current[pipeline.name].free_when_unused()
             self._recent.pop(pipeline.name, None)
             self._make_room(pipeline)
             self._recent[pipeline.name] = self._current[pipeline.name] = pipeline

@@ -1,5 +1,6 @@
 """Replace a served pipeline by a newer version of its files, unless the newer version has a lower F on a dev corpus."""
 
+import concurrent.futures
 import logging
 import threading
 import time
@@ -155,7 +156,7 @@ class Reloader:
             queued = self._submit(pipeline, batch, deadline)
             try:
                 results += [each.future.result(max(0.0, deadline - time.monotonic())) for each in queued]
-            except TimeoutError:
+            except (concurrent.futures.TimeoutError, TimeoutError):  # different classes before Python 3.11
                 raise self._late(batch) from None
             finally:
                 self._engine.withdraw(queued)

@@ -12,7 +12,7 @@ from ..errors import Errors
 from .access import CheckT
 from .engine import Engine
 from .http_errors import QueueFull, Refusal
-from .inference import choose_pipeline, find_all, receive, request_gazetteer
+from .inference import JSON, choose_pipeline, find_all, receive, request_gazetteer
 from .masking import MaskAnswer, MaskRequest, make_masker, mask_texts
 from .metrics import Metrics
 from .reloading import Reloader
@@ -35,7 +35,6 @@ from .schema import (
 from .settings import ServiceSettings
 from .streaming import NDJSON, LinesResponse, StreamAnswer, divide
 
-JSON = "application/json"
 LINES = (
     "One JSON object per line. A first line with a `gazetteer` and no `text` applies to all other lines, and gets no "
     "answer. The `gazetteer` of a line with a `text` applies to that line alone."

@@ -9,6 +9,7 @@ import pytest
 from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.chunks import find_chunks
 from spacy_zh_tw_ner.annotation.records import ChunkReader
+from spacy_zh_tw_ner.errors import UnreadableFileError
 
 from .helpers import MakeJob, json_lines, rows_of
 
@@ -92,3 +93,11 @@ def test_an_unsuitable_parquet_file_is_an_error(make_job: MakeJob, source: Path,
         with pytest.raises(ValueError, match=code):
             annotate(job, progress=False)
         assert not job.folder.exists()
+
+
+def test_a_damaged_page_is_an_error(make_job: MakeJob, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["好"] * 9}), path := tmp_path / "in.parquet")
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + b"\xff" * 40 + data[44:])
+    with pytest.raises(UnreadableFileError, match="ZT523"):
+        annotate(make_job(path), progress=False)

@@ -93,6 +93,13 @@ def test_a_write_that_fails_leaves_no_incomplete_line(tmp_path: Path, monkeypatc
         assert path.read_text() == f"{LINE}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the file is not locked on Windows")
+def test_a_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotation_file, "lock", lambda handle, wait: False)
+    with pytest.raises(ServiceError, match=r"\[ZT744\].*no locks"):
+        AnnotationFile(tmp_path / "annotations.jsonl", 1_000)
+
+
 def test_paths_that_are_no_files_are_errors(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none" / "a.jsonl", Path(os.devnull)):
         with pytest.raises(ServiceError, match=r"\[ZT744\]"):
@@ -138,8 +145,7 @@ def test_lines_of_threads_are_not_mixed(tmp_path: Path) -> None:
 def test_confirmed_lines_survive_a_killed_process(tmp_path: Path) -> None:
     path, confirmed = tmp_path / "annotations.jsonl", list[int]()
     for round_ in range(3):
-        command = [sys.executable, "-c", WRITER, str(path), str(1_000_000 * round_)]
-        command[-1] = str(round_ * 10_000)
+        command = [sys.executable, "-c", WRITER, str(path), str(round_ * 10_000)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for _ in range(20):

@@ -13,6 +13,7 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_zh_tw_ner.recognizers import load_recognizer
 from spacy_zh_tw_ner.service import engine as engine_module
+from spacy_zh_tw_ner.service import model_cache
 from spacy_zh_tw_ner.service.engine import Engine
 from spacy_zh_tw_ner.service.http_errors import Refusal
 from spacy_zh_tw_ner.service.model_cache import ModelCache
@@ -111,6 +112,16 @@ def test_the_former_pipeline_is_freed_after_its_last_request(engine: Engine, fol
     assert nlp() is not None
     del former
     until(lambda: nlp() is None)
+
+
+def test_each_version_is_freed_once(engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[str] = []  # a full garbage collection for each
+    monkeypatch.setattr(model_cache, "_free_memory", lambda: freed.append("one"))
+    for new in (FOUR, ONE, FOUR):
+        write_pipeline(folder, new)
+        assert Reloader(engine, ServiceSettings()).reload("a").replaced
+    until(lambda: len(freed) >= 3)
+    assert len(freed) == 3
 
 
 def test_a_version_that_is_not_used_is_freed(engine: Engine, folder: Path, dev: Path) -> None:

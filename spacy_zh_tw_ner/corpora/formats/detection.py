@@ -120,7 +120,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
             return head
     n_bytes, found = [0.0], False
     try:
-        rows = open_rows(path, lambda n: n_bytes.append(n_bytes.pop() + n)).objects
+        rows = open_rows(path, lambda n: n_bytes.append(n_bytes.pop() + n), fields).objects
         for number, (_, data) in enumerate(rows, start=1):
             is_enough, shows_format = number >= N_OBJECTS or n_bytes[0] > HEAD, not _is_bare(data, fields)
             if shows_format or not is_enough:

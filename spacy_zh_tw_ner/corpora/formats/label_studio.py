@@ -145,8 +145,8 @@ def parse_task(
     text.encode()  # a lone surrogate (valid in JSON) raises here
     fields[name] += 1
     for annotation, of_one in zip(annotations, regions, strict=True):
-        raw = RawRecord(text, [], origin, text_or_nothing(data["data"].get("doc_id")))
-        raw.annotator, raw.task = _annotator(annotation), text_or_nothing(data.get("id"))
+        doc_id, task = text_or_nothing(data["data"].get("doc_id")), text_or_nothing(data.get("id"))
+        raw = RawRecord(text, [], origin, doc_id, annotator=_annotator(annotation), task=task)
         for region in of_one:
             target = region.get("to_name")
             if isinstance(target, str) and target != name and target in data["data"]:

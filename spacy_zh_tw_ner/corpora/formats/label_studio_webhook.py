@@ -176,11 +176,11 @@ class _Newest:
                 self.left_out["deleted annotations"] += 1
             elif state.is_skipped:
                 self.left_out["skipped tasks"] += 1
-            elif state.task not in by_task or (state.is_truth and not by_task[state.task].is_truth):
-                self.left_out["other annotations of a task"] += state.task in by_task
-                by_task[state.task] = state
             else:
-                self.left_out["other annotations of a task"] += 1
+                former = by_task.get(state.task)
+                self.left_out["other annotations of a task"] += former is not None
+                if former is None or (state.is_truth and not former.is_truth):
+                    by_task[state.task] = state
         return {state.number for state in by_task.values()}
 
 
