@@ -58,7 +58,7 @@ def train(kind: type[Tagger], nlp: Language, config: dict[str, Any], labels: Seq
         nn.functional.cross_entropy(tagger(docs), tagger.gold(golds)).backward()
         for group in optimizer.param_groups:
             group["lr"] = float(training["optimizer"].learn_rate if group["name"] == "head" else settings.rate)
-        nn.utils.clip_grad_norm_(tagger.encoder.parameters(), clip)
+        nn.utils.clip_grad_norm_([*tagger.encoder.parameters(), *own], clip)
         nn.utils.clip_grad_norm_(tagger.head.parameters(), clip)
         optimizer.step()
         optimizer.zero_grad()

@@ -8,7 +8,7 @@ that is missed is not masked.
 import re
 from collections.abc import Iterable, Iterator
 
-from .findings import Finding
+from .findings import Finding, one_of
 from .name_words import (
     BEFORE_NICKNAMES,
     BEFORE_ORGANIZATIONS,
@@ -35,8 +35,8 @@ MAX_LEFT = 18  # characters of an organization before its ending
 
 
 def _any(words: Iterable[str]) -> str:
-    """Return a pattern that matches any of the words. Words that come earlier are tried first."""
-    return f"(?:{'|'.join(words)})"
+    """Return a pattern that matches any of the words, as one group. Longer words are tried first."""
+    return f"(?:{one_of(words)})"
 
 
 H = "[\u3400-\u9fff]"  # a Chinese character
@@ -52,13 +52,13 @@ WHOLE = rf"{H}{{2,4}}{NO_H}|{H}{{1,6}}{DOT}{H}{{1,6}}|{LATIN}"
 # The beginning of running text. A woman may have her husband's surname before her own: 陳林阿桃.
 GIVEN = rf"{ALL}(?:{H}{{1,3}}{NO_H}|[{COMMON_SURNAMES}]{H}{{2}}|{H}{{1,2}})"
 # Forms put blanks between the characters of a short word: 被　告
-FIELDS = _any(rf"{word[0]}{BLANK}{{0,4}}{word[1]}" if len(word) == 2 else word for word in PERSON_FIELDS)
+FIELDS = "|".join(rf"{word[0]}{BLANK}{{0,4}}{word[1]}" if len(word) == 2 else word for word in PERSON_FIELDS)
 SEPARATOR = rf"[*)）】]?(?:{BLANK}{{0,3}}:{BLANK}{{0,3}}|{BLANK}{{1,4}})"
 CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
 DAY = r"\d{1,4}[/.\-]\d{1,2}(?:[/.\-]\d{1,2})?"
 
 # 姓名：王小明, 戶名　薄荷綠, and further names after 、
-FIELD = re.compile(rf"{FIELDS}(?:姓名|簽名|簽章)?{SEPARATOR}({WHOLE}|{GIVEN})")
+FIELD = re.compile(rf"(?:{FIELDS})(?:姓名|簽名|簽章)?{SEPARATOR}({WHOLE}|{GIVEN})")
 LIST = re.compile(rf"{BLANK}?[、,&]{BLANK}?({WHOLE})")
 # One group matches in each pattern; it is the name.
 PATTERNS = (

@@ -105,11 +105,10 @@ def find_numeric_dates(view: str, start: int, end: int, contexts: ContextFinder)
                 expiry = EXPIRY_BEFORE.search(view, max(0, match.start() - CHARS_BEFORE), match.start())
                 score = 0.6 if expiry is None else 0.2
                 found.append(date_or_birthday(view, *match.span(), score, "year_and_month", contexts))
-    if SOLID.search(view, start, end):
-        for match in SOLID.finditer(view, start, end):
-            word = DATE_WORD_BEFORE_SOLID.search(view, max(0, match.start() - CHARS_BEFORE), match.start())
-            score = 0.0 if word is None else 0.6
-            found.append(date_or_birthday(view, *match.span(), score, "solid_date", contexts))
+    for match in SOLID.finditer(view, start, end):
+        word = DATE_WORD_BEFORE_SOLID.search(view, max(0, match.start() - CHARS_BEFORE), match.start())
+        score = 0.0 if word is None else 0.6
+        found.append(date_or_birthday(view, *match.span(), score, "solid_date", contexts))
     if MONTH_NAME.search(view, start, end):
         for match in ENGLISH_DATE.finditer(view, start, end):
             found.append(date_or_birthday(view, *match.span(), 0.8, "english_date", contexts))

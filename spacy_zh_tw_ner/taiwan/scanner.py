@@ -65,7 +65,8 @@ def find_candidates(text: str, *, labels: Collection[str] | None = None) -> list
     labels (Optional[Collection[str]]): Labels to find; default: all of `LABELS`.
     """
     found = _find_all(fold_widths(text))
-    return found if labels is None else [finding for finding in found if finding.label in frozenset(labels)]
+    wanted = None if labels is None else frozenset(labels)
+    return found if wanted is None else [finding for finding in found if finding.label in wanted]
 
 
 class _AccountWords:
