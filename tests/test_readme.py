@@ -231,7 +231,7 @@ def test_options_in_the_text_exist() -> None:
     options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build", "--fail-with-body"}  # of other tools
     options |= {"--set"}  # of benchmarks
     options |= {"--logdir"}  # of TensorBoard
-    options |= {"--training.max_steps", "--training.eval_frequency"}  # settings of the configs
+    options |= {"--training.max_steps", "--training.eval_frequency", "--training.optimizer.layer_decay"}  # settings
     for config in ("bilstm", "lora"):
         options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / f"{config}.cfg")["paths"]}
     for text in TEXTS.values():

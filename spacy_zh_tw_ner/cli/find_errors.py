@@ -92,7 +92,8 @@ def _print_report(report: "ErrorReport") -> None:
     for one in report.sentences[:FIRST]:
         suspects = ", ".join(f"{each.kind} {each.surface(one.record.text)}" for each in one.suspects[:3])
         rows.append((f"{100 * one.score:.0f} %", suspects, one.record.origin))
-    print_table(rows, header=("score", "suspects", "sentence"), aligns="r")
+    print_table(rows, header=("wrong", "suspects", "sentence"), aligns="r")
+    msg.info("wrong: probability that an annotation of the sentence is wrong. Sorted by it × −log p(gold).")
     if report.surfaces:
         names = [
             (
