@@ -118,7 +118,7 @@ def _check_metal() -> None:
 
 
 def _cupy_problem() -> str | None:
-    """Return why thinc cannot use CuPy, for the message ZT702; None if it can."""
+    """Return why thinc cannot use CuPy, as words that follow "CuPy", such as "is not installed"; None if it can."""
     from thinc.compat import has_cupy, has_cupy_gpu
 
     if not has_cupy:

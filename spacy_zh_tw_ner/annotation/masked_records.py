@@ -13,7 +13,10 @@ KEY = "pseudonym.key"  # name of the file in the folder of the job
 
 
 class RecordMasker:
-    """Masks the entities of records. For the map, collects one line per record, with the texts that were masked.
+    """Masks the entities of annotated records and, if the job keeps a map, collects the lines of the map.
+
+    The map is a file with the original texts of the masked entities, from which `unmask` restores the texts. It has
+    one line per record. The caller writes the lines that `take_map` returns.
 
     job (AnnotationJob): The job, for the names of its fields.
     masking (FileMasking): The policy, the key and the fields to keep.
@@ -49,7 +52,11 @@ class RecordMasker:
 
 
 def without_content(reject: RejectedRecord) -> RejectedRecord:
-    """Return a copy of a reject without any text from the record, because rejected records are not masked."""
+    """Return a copy of a rejected record for the list of rejects, without any text from the record.
+
+    Rejected records are not masked. So the copy has an empty `seen`, and only the part of `reason` before the first
+    colon.
+    """
     return RejectedRecord(reject.line, reject.reason.partition(":")[0], "")
 
 

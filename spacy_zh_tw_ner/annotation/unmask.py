@@ -82,7 +82,7 @@ class _Restorer:
         return unmask(text, map, what=f"{self._source}, line {line}")
 
     def encodable(self, text: str, line: int) -> str:
-        """Restore a text, for a format that stores UTF-8 only.
+        """Restore a text as a call of this object does, and check that it can be written as UTF-8.
 
         text (str): The masked text.
         line (int): Number of its line or row, for error messages.

@@ -97,14 +97,14 @@ def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 
 
 def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
-    """Compare the labels of gold documents with those of a pipeline.
+    """Compare the labels of gold documents with those of a pipeline. Each label is reported only once per pipeline.
 
     nlp (Language): The pipeline. Its labels are those of all components that write to `doc.ents`, for example also
         those of an entity ruler.
     golds (Iterable[Doc]): Documents with gold entities.
     RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks, each with the number of gold
-        entities. None if there are no such labels, if all of them have been reported before, or if no component
-        decodes a CRF.
+        entities. None if there are no such labels, if all of them have been reported before, or if the pipeline has
+        no CRF component that writes to `doc.ents`.
     """
     counts = count_labels(golds)
     recognizer: CRFComponent | None = None

@@ -2,7 +2,7 @@
 
 
 class FileErrors:
-    """Messages about files, inherited by `Errors`."""
+    """Error messages about damaged or hostile files, and about outputs, inherited by `Errors`."""
 
     # Damaged or hostile files
     ZT640 = "{path} cannot be read: {reason}. The file is damaged or incomplete: copy it again from its source."

@@ -2,7 +2,7 @@
 
 
 class ProposalErrors:
-    """Messages about partial annotations and `propose`, inherited by `Errors`."""
+    """Error messages about partial annotations and `propose`, inherited by `Errors`."""
 
     ZT776 = (
         "`log_weights` must be an array of floats with the shape of the emissions, {expected} (got {seen}). Give the "

@@ -95,17 +95,20 @@ def label_hues(labels: Iterable[str]) -> dict[str, int]:
 
 
 def _row(name: str, scores: Scores) -> str:
-    """Render a row of the table of scores: the name, three scores, the number of gold entities, and the interval of F.
+    """Render a row of the table of scores.
+
+    Its cells are the name, precision, recall and F in percent, the number of gold entities, and the confidence interval
+    of F.
 
     name (str): Name of the row as HTML, such as a label.
-    scores (Scores): Precision, recall and F from 0 to 1, which are shown in percent; and the number of gold entities.
+    scores (Scores): Precision, recall and F from 0 to 1, each with an interval; and the number of gold entities.
     """
     shares = "".join(f"<td>{100 * estimate.value:.1f}</td>" for estimate in scores[:3])
     return f"<tr><td>{name}</td>{shares}<td>{scores.gold}</td><td>{_interval(scores)}</td></tr>"
 
 
 def _interval(scores: Scores) -> str:
-    """Format the interval of F in percent."""
+    """Return the confidence interval of F in percent, such as "81.2–84.0"."""
     return f"{100 * scores.f.low:.1f}–{100 * scores.f.high:.1f}"
 
 
@@ -231,7 +234,7 @@ class HasKind(Protocol):
 
     @property
     def kind(self) -> str:
-        """The kind of the mistake or annotation, one of `mistakes.KINDS`."""
+        """The kind: "missed", "spurious", "boundary", "type", or "both" for a wrong boundary and a wrong label."""
 
     @property
     def labels(self) -> set[str]:

@@ -51,7 +51,8 @@ class Masked(NamedTuple):
     replacements (tuple[Replacement, ...]): All replaced entities, in the order of the text.
     entities (tuple[Found, ...]): Entities with offsets in the masked text: all replaced ones, and the kept ones in
         which no text was replaced.
-    map (MaskMap): The originals of reversible replacements. Store it apart from the masked text.
+    map (MaskMap): The original texts of the entities to which the action "replace", "pseudonym" or "generalise" was
+        applied. From it, `unmask` restores them; all others are lost. Store it apart from the masked text.
     """
 
     text: str

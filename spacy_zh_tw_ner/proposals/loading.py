@@ -26,12 +26,16 @@ MAX_WORD_FILE = 2**26  # bytes
 def load_source(
     source: SourceSettings, settings: ProposalSettings, texts: set[str], reject: RejectAnswerT
 ) -> ProposalSource:
-    """Load a source of any type. Only sources of the type "answers" use `texts` and `reject`.
+    """Load a source of any type.
+
+    Only sources of the type "answers" use `texts` and `reject`. Such a source is a file in which a language model has
+    listed the entities of texts.
 
     source (SourceSettings): Settings of the source.
     settings (ProposalSettings): Settings of all sources: folder of relative paths, and labels of the corpus.
     texts (set[str]): The texts to annotate. Answers for other texts are rejected.
-    reject (Callable[[str, str, str], object]): Receives the answers that cannot be used, as in `read_answers`.
+    reject (Callable[[str, str, str], object]): Called for each answer that cannot be used, with file and line number,
+        the reason, and the text or the beginning of the line.
     RETURNS (ProposalSource): A function that proposes entities of texts.
     RAISES (ZhTwNerError): If a file, pipeline, checkpoint, model or package is missing or cannot be read.
     """
@@ -89,7 +93,10 @@ def load_checkpoint(source: SourceSettings, settings: ProposalSettings) -> Pipel
 
 
 def load_gliner(source: SourceSettings, settings: ProposalSettings) -> GlinerSource:
-    """Load a GLiNER model. If the settings have no prompts, the labels of the corpus are the prompts."""
+    """Load a GLiNER model, which finds the kinds of entities that its prompts name, such as "organization".
+
+    The setting `prompts` is a table of label → prompt. If it is missing, the labels of the corpus are the prompts.
+    """
     module = import_extra("gliner", "gliner", needed_by=f"The source {source.name!r}")
     model = module.GLiNER.from_pretrained(_place(settings, source.options["model"]))
     prompts = source.options.get("prompts") or {label: label for label in settings.labels}

@@ -86,7 +86,10 @@ class ProposalReport:
         return vars(self) | {"characters_by_kind": kinds, "annotated": dict(self.annotated), "sources": sources}
 
     def add(self, text: str, annotation: PartialAnnotation, suggestions: list[Suggestion]) -> None:
-        """Add the annotation of one text to the counts that depend on annotations, and to those of each source.
+        """Add one text to the counts that depend on its annotation; the caller updates all other counts.
+
+        These counts are `characters`, `characters_by_kind`, `annotated`, `conflicts` and `examples`, and for each
+        source `agreed`, `contradicted`, `overlapping` and `annotated`.
 
         text (str): The text.
         annotation (PartialAnnotation): The annotation of the text.

@@ -50,7 +50,7 @@ class SourceSettings:
     """Settings of one source.
 
     name (str): Name of the source in the report.
-    type (str): A key of `OWN_KEYS`.
+    type (str): "gazetteer", "patterns", "taiwan", "pipeline", "checkpoint", "gliner" or "answers".
     precision (float | Mapping[str, float]): Probability that a proposal of the source is right: one number, or label of
         the source → number. In a mapping, the key "*" stands for all labels that are not keys.
     labels (Mapping[str, str]): Label of the source → label of the corpus. Three other values are allowed: "O" for spans
@@ -213,7 +213,11 @@ class _Check:
         return SourceSettings(name, type_, precision, label_map, min_score, options)
 
     def _options(self, where: str, options: Mapping[str, Any]) -> None:
-        """Raise a UsageError if an own key of a source has a value of a wrong type."""
+        """Raise a UsageError if a setting that only this type of source has is of a wrong type.
+
+        where (str): Name of the source in the message, such as "source 'places'".
+        options (Mapping[str, Any]): These settings: key → value.
+        """
         for key, value in options.items():
             if key in TABLES:
                 if not isinstance(value, dict) or not value:

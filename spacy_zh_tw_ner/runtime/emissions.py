@@ -32,9 +32,10 @@ _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
 class Characters(NamedTuple):
-    """Tokens of a text, each one character long.
+    """Tokens of a text, each one character long, as arrays.
 
-    They have their offsets and wordpieces, and marks for ends of clauses and white space.
+    The arrays hold the offsets of the tokens in the text, their wordpiece ids and numbers of wordpieces, the indices of
+    the tokens that end a clause, and whether a token is white space.
     """
 
     offsets: IndicesT  # (n_tokens,) offset of each token in the text
@@ -135,7 +136,10 @@ class Emitter:
         return emissions
 
     def chunks(self, text: Characters) -> Iterator[EmissionsT]:
-        """Compute the emissions of a long text window by window. After each batch, the thread may do other work.
+        """Compute the emissions of a long text, one batch of windows at a time.
+
+        After each batch, `safe_point` is called. There, a service processes waiting short texts in the same thread, or
+        cancels the long text.
 
         text (Characters): The tokens of the text.
         YIELDS (EmissionsT): (n, n_tags) emissions of the next n tokens.
@@ -145,7 +149,7 @@ class Emitter:
             safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_TextWindow]:
-        """Cut a text into windows at clause ends; add the wordpieces `prefix` and `suffix` of the model to each window.
+        """Yield the windows of a text, cut at clause ends, with special wordpieces such as [CLS] and [SEP] around each.
 
         index (int): Index of the text, which each window stores.
         """

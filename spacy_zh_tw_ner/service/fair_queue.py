@@ -18,7 +18,8 @@ class QueuedText:
     """A queued text. Its `future` gets the entities or the error.
 
     `cost` is the number of characters plus TEXT_COST. The sums of costs in the queue and in a batch are limited.
-    `abandoned` is set to True when the result is no longer needed.
+    The engine sets `abandoned` to True when the result is no longer needed. Then the processing of a long text ends
+    early.
 
     pipeline (ServedPipeline): The pipeline that processes the text.
     text (str): The text.
@@ -84,7 +85,7 @@ class FairQueue:
         return all(not self._waiting[size] or self._waiting[size] + cost <= limit for size, cost in added.items())
 
     def add(self, owner: Hashable, texts: Sequence[QueuedText]) -> None:
-        """Append texts to the sub-queue of an owner."""
+        """Append texts to the sub-queue of an owner: any object that identifies the request or stream."""
         if texts:
             self._owners.setdefault(owner, deque()).extend(texts)
         for queued in texts:

@@ -45,7 +45,7 @@ class Metrics:
         self._queue_characters = Gauge(f"{NAME}_queue_characters", "Characters in the queue.", registry=registry)
 
     def watch(self, engine: Engine) -> None:
-        """Report the length of the queue of this engine whenever metrics are collected."""
+        """Report the numbers of texts and characters in the queue of this engine whenever metrics are collected."""
         self._queue_texts.set_function(lambda: engine.waiting[0])
         self._queue_characters.set_function(lambda: engine.waiting[1])
 

@@ -217,7 +217,11 @@ class ReloadAnswer(BaseModel):
 
 
 class Service(BaseModel):
-    """Response of `/v1/service`: the served pipelines, and the limits of requests."""
+    """Response of `/v1/service`: the served pipelines, and the limits of requests.
+
+    The limits are the number of texts in a request (a stream may have more), of characters in a text, of words in a
+    gazetteer, of characters in such a word, and of bytes in a request body.
+    """
 
     version: str
     pipelines: list[Pipeline]

@@ -21,7 +21,7 @@ def normalize(
     """Return the normal form of an entity.
 
     text (str): The text of the entity.
-    label (str): Its label, one of LABELS.
+    label (str): Its label. Only those in LABELS have normal forms.
     reference_date (Optional[date]): The day on which the text was written, for DATE and TIME.
     default_currency (Optional[str]): ISO 4217 code for MONEY without a currency. None leaves such amounts without a
         normal form.

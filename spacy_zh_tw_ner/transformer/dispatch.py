@@ -1,4 +1,6 @@
-"""Spread a base model over GPUs, main memory and disk, with the hooks of accelerate (`memory.device_map`).
+"""Spread a base model over GPUs, main memory and disk, with the hooks of accelerate.
+
+This is done if the setting `memory.device_map` is "auto":
 
     embeddings, layers 1-8     cuda:0       weights stay there
     layers 9-16                cuda:1       weights stay there, and inputs are copied from cuda:0

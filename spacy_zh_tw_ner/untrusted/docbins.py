@@ -94,7 +94,10 @@ class CheckedDocBin(DocBin):
             yield doc
 
     def _scan(self, index: int) -> None:
-        """Check the lengths in the msgpack data of document `index`, before spaCy parses it."""
+        """Check the declared lengths in the user data and span groups of document `index`, before spaCy parses them.
+
+        Both are msgpack, whose parser would allocate lists of any declared length.
+        """
         user_data = self.user_data[index]
         if user_data is not None:
             scan_msgpack(user_data)
@@ -114,7 +117,7 @@ def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
 
 
 def _check(doc: Doc) -> None:
-    """Check that the entities and spans of a document have labels, and that spans do not exceed the text."""
+    """Check that each entity of a document has a label, and that the spans in `doc.spans` are inside the text."""
     for ent in doc.ents:
         require(bool(ent.label_), "an entity", ent.text[:40], "one with a label")
     for key, group in doc.spans.items():
@@ -124,6 +127,10 @@ def _check(doc: Doc) -> None:
 
 
 def _reason(error: ValueError) -> str:
-    """Return the message of an error, without the path and the remedy: the error ZT210 states both itself."""
+    """Return what is wrong with a file, for a CorpusError, which itself states the path and a remedy.
+
+    error (ValueError): The error to report. If it was raised from another error, it states a path and a remedy, too. So
+        only the type and the message of the other error are returned.
+    """
     cause = error.__cause__
     return str(error) if cause is None else f"{type(cause).__name__}: {cause}"

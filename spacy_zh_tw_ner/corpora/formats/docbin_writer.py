@@ -53,7 +53,7 @@ class SpacyWriter:
         folder.mkdir(parents=True)
 
     def add(self, record: Record) -> None:
-        """Add a record with valid entities.
+        """Add a record. Its entities must be inside the text and, if `spans_key` is empty, must not overlap.
 
         RAISES (CorpusError): If an entity begins or ends inside a token.
         """
@@ -141,7 +141,11 @@ class SpacyWriter:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records with valid entities to one `.spacy` file of any size, which replaces an existing file."""
+    """Write records to one `.spacy` file of any size, which replaces an existing file.
+
+    records (Iterable[Record]): Records whose entities are inside the text and do not overlap.
+    RAISES (CorpusError): If an entity begins or ends inside a token.
+    """
     with staged(path) as folder:
         writer = SpacyWriter(folder / "records", shard=sys.maxsize)
         for record in records:

@@ -55,7 +55,8 @@ def event_lines(event: dict[str, Any]) -> list[str]:
 
     event (dict): The parsed body, as Label Studio sends it.
     RETURNS (list[str]): JSON objects without line ends; empty if the event does not save or delete annotations.
-    RAISES (EventError): If an annotation has no id, task or result, or if the lines are much larger than the event.
+    RAISES (EventError): If an annotation has no id, task or result, or if the lines are much larger than the event,
+        because each of them repeats the task of its annotation.
     """
     action = event.get("action")
     if action in DELETED:
