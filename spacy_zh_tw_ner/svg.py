@@ -73,5 +73,5 @@ def round_ticks(top: float) -> list[float]:
 
 
 def _value(value: object) -> str:
-    """Return an attribute value, escaped."""
+    """Convert the value of an attribute to text: a float gets one decimal, any other value is escaped for SVG."""
     return f"{value:.1f}" if isinstance(value, float) else escape(str(value))

@@ -20,11 +20,12 @@ def report_agreement(
 ) -> None:
     """Measure the agreement between the annotators of some files, print it, and write the report and the page.
 
-    sources (Sequence[Path]): The files.
+    sources (Sequence[Path]): Files with annotated texts, such as exports of Label Studio. A file may name the annotator
+        of each annotation; otherwise, the whole file is by one annotator.
     output (Optional[Path]): JSON file for the report; None for no file.
     page (Optional[Path]): HTML page of the texts whose annotations differ; None for no page.
-    text_field (Optional[str]): Field of the text; None to detect it.
-    offsets (str): Unit of the offsets; "auto" to detect it for each file.
+    text_field (Optional[str]): Name of the field that has the text of a record; None to detect it.
+    offsets (str): Unit of the offsets of entities, such as "codepoint" or "utf16"; "auto" to detect it for each file.
     """
     from ..atomic_writes import write_whole
     from ..corpora.annotators import match_texts, read_annotators
@@ -48,7 +49,11 @@ def report_agreement(
 
 
 def _print(report: "AgreementReport") -> None:
-    """Print F by pair and by label, the kinds of differences, and the texts with the most differences."""
+    """Print the agreement as two tables, then some texts, warnings and the mean F.
+
+    The first table has a row for each pair of annotators: their F, and their number of differences of each kind. The
+    second table has the F of each pair by label. The texts are those with the most differences, at most SHOWN of them.
+    """
     kinds = list(dict.fromkeys(kind for pair in report.pairs for kind in pair.differences))
     rows = []
     for pair in report.pairs:

@@ -88,8 +88,8 @@ def _find_score(group: CharacterSpans, span: Span, overlapping: Iterable[int]) -
 def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
     """Return a span group that has one value per span, such as a score, in one of its attributes.
 
-    A document that was read from bytes has a plain SpanGroup, whose spans would be wrong after `doc.retokenize`. It is
-    replaced by a `CharacterSpans` in the document.
+    A document that was read from bytes has a plain SpanGroup, whose spans would be wrong after `doc.retokenize`. In
+    `doc.spans`, it is replaced by a `CharacterSpans`, a group whose spans keep their characters when tokens change.
 
     doc (Doc): The document.
     key (str): Key of the group in `doc.spans`.
@@ -123,7 +123,11 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Return the score of a span in `doc.user_data`; None if it has none, or if its entity has another label."""
+    """Return the score that `doc.user_data` has for the characters of a span.
+
+    The result is None if there is no such score, or if the first token of the span does not belong to an entity with
+    the label of the span.
+    """
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     # The keys of user_data have no labels, so the label is compared with that of the entity.
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:

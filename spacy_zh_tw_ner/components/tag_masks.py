@@ -59,7 +59,8 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
 def find_white_space_in_long(doc: Doc) -> WhiteSpace:
     """Find tokens that are white space, or begin or end with it, in chunks of a long document, in bounded memory.
 
-    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks, as those of `find_white_space`.
+    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks: the token begins with white space; it ends with white space;
+        it is white space only.
     """
     found = [find_white_space([doc[start : start + CHUNK]]) for start in range(0, len(doc), CHUNK)]
     return WhiteSpace(*map(np.concatenate, zip(*found, strict=True)))

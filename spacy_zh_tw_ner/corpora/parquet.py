@@ -118,7 +118,8 @@ def _require_plausible(metadata: Any, path: Path) -> None:
 
     metadata (pyarrow.parquet.FileMetaData): Uncompressed size and number of values of each column.
     path (Path): The file.
-    RAISES (ValueError): If a column is over the limit.
+    RAISES (ValueError): If the size in bytes or the number of values of a column is greater than `inflation_limit` of
+        the file size.
     """
     limit = inflation_limit(path.stat().st_size)
     for i in range(metadata.num_row_groups):

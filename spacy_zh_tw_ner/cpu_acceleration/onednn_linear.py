@@ -69,7 +69,10 @@ def padded_rows(n_rows: int) -> int:
 
 
 class _Product(torch.autograd.Function):
-    """The function `multiply` as an autograd function, with its backward pass. It is used if a gradient is needed."""
+    """Autograd function that computes `inputs @ weight.T + bias` and its gradients with oneDNN.
+
+    `OneDnnLinear` uses it while torch records gradients, and otherwise calls `multiply`.
+    """
 
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

@@ -57,7 +57,9 @@ def draw_confusion(found: Confusion) -> str:
     """Draw the confusion matrix: one row per gold label, one column per predicted label.
 
     A cell shows the number of entities with equal boundaries. After a plus sign, it shows the number of entities that
-    overlap and have different boundaries. Darker cells hold a larger share of their row.
+    overlap and have different boundaries. The last column, "(missed)", has the gold entities without a predicted one;
+    the last row, "(none)", has the predicted entities without a gold one. Darker cells hold a larger share of their
+    row.
 
     found (Confusion): The matrix.
     RETURNS (str): The drawing as SVG.

@@ -1,4 +1,8 @@
-"""Hugging Face configs of common base models, so that planning needs no download; others are read from the Hub."""
+"""Hugging Face configs of common base models, from which the memory of a training run is predicted.
+
+They are stored here, so that the prediction needs no download. The configs of other base models are read from a folder
+or from the Hub.
+"""
 
 from functools import lru_cache
 from pathlib import Path

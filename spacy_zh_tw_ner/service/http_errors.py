@@ -26,7 +26,7 @@ class Refusal(ServiceError):
 
     @property
     def body(self) -> dict[str, dict[str, str]]:
-        """Body of the response: `{"error": {"code": …, "message": …}}`."""
+        """Body of the response: `{"error": {"code": …, "message": …}}`, with the code of the message, such as ZT508."""
         return {"error": {"code": self.code, "message": str(self)}}
 
     def response(self) -> JSONResponse:
@@ -59,7 +59,7 @@ def describe_invalid(path: Sequence[int | str], error: Mapping[str, Any], known:
     path (Sequence[int | str]): Field names and list indices that lead to the invalid value.
     error (Mapping[str, Any]): pydantic's error with `type` and `msg`.
     known (Set[str]): Field names that the message may quote. It leaves out other names, because the client chose them.
-    RETURNS (str): The message ZT508, which names the field and the problem.
+    RETURNS (str): `Errors.ZT508`, formatted with the field and the problem.
     """
     field = ".".join(str(part) for part in path if isinstance(part, int) or part in known)
     problem = "has an unknown field, remove it" if error["type"] == "extra_forbidden" else error["msg"]

@@ -87,7 +87,11 @@ class ModelVersions(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """Response of `/predict`: one prediction per task, in the order of the request."""
+    """Response of `/predict`: one prediction per task, in the order of the request, and the version of the pipeline.
+
+    A prediction has the fields `result` (a list of regions, one per entity), `score` (the lowest score of the entities;
+    missing if no entity has a score) and `model_version`.
+    """
 
     results: list[dict[str, Any]]
     model_version: str

@@ -201,7 +201,8 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
     False also for parts that no address has together, such as a section without a road (the land number 大安段一小段).
 
-    parts (dict[str, Optional[str]]): The groups of the match of REST, by name.
+    parts (dict[str, Optional[str]]): Named groups of the pattern REST, which has matched the text after the district:
+        name, such as "road" → text; None for a part that the text lacks.
     area (Address): The postal code, county and district.
     """
     village, road, locality = parts["village"], parts["road"], parts["locality"]
@@ -223,7 +224,7 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
 
 def _in_words(match: "re.Match[str]") -> str:
-    """Return the number that a match of ROAD_NUMBER has found as a Chinese numeral: 一 for the 1 of 自強1路."""
+    """Convert the digits in a match of ROAD_NUMBER to a Chinese numeral, such as the 1 of 自強1路 to 一."""
     tens, ones = divmod(int(match[0]), 10)
     digits = " 一二三四五六七八九"
     return f"{digits[tens] if tens > 1 else ''}{'十' if tens else ''}{digits[ones]}".replace(" ", "")

@@ -7,7 +7,10 @@ def _characters(text: str) -> str:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Return the words of a text, longer ones first: a pattern takes the first alternative that matches."""
+    """Split a text at white space into words, and return them sorted by length, the longest first.
+
+    A regular expression takes the first alternative that matches, so a longer word must precede its own beginning.
+    """
     return tuple(sorted(text.split(), key=len, reverse=True))
 
 

@@ -205,7 +205,10 @@ def _lacks_unit(text: str, rest: Decimal | int) -> bool:
 
 
 def _factor(text: str, unit: str) -> Decimal | int | None:
-    """Return the factor before 千, 百 or 十: one Chinese digit, or (before 千 and 百) a number in ASCII digits."""
+    """Return the value of the factor before the unit 千, 百 or 十; None if it is not valid.
+
+    A factor is one Chinese digit, such as 三 in 三百; before 千 and 百 it may also be a number in ASCII digits.
+    """
     if len(text) == 1 and text in DIGITS:
         return None if text == "兩" and unit == "十" else DIGITS[text]
     return _with_units(text, colloquial=False) if unit != "十" and ASCII_NUMBER.fullmatch(text) else None
@@ -247,7 +250,7 @@ def _without_zeros(value: Decimal | int) -> Decimal | int:
 
 
 def _ratio(text: str) -> Decimal | None:
-    """Return a percentage without a minus sign as a ratio, or None for other texts."""
+    """Return a percentage without a minus sign, such as 三成五, as a ratio (0.35); None for other texts."""
     if text in {"百分之百", "百分百"}:
         return Decimal(1)
     if match := PER_CENT.fullmatch(text):

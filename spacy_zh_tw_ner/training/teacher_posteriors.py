@@ -171,8 +171,9 @@ def _predict(
     recognizer (CRFComponent): The component of the teacher.
     make_doc (Callable[[str], Doc]): Tokenizer of the student, whose tokens must be those of the teacher.
     temperature (float): Softens the distribution if greater than 1.
-    RETURNS (dict[str, np.ndarray]): "texts" and their "sizes" in bytes of UTF-8, their "lengths" in tokens, "marginals"
-        (n_tokens, n_tags) of all texts together, and "counts" (n_texts, n_legal) of the legal transitions.
+    RETURNS (dict[str, np.ndarray]): "texts" → all texts in UTF-8; "sizes" → bytes of each text; "lengths" → tokens of
+        each text; "marginals" → (n_tokens, n_tags) probability of each tag, for all texts together; "counts" →
+        (n_texts, n_legal) how often each legal transition is expected in the text.
     RAISES (PipelineMismatchError): If teacher and student tokenize a text differently.
     """
     legal = recognizer.scheme.legal_transitions.matrix

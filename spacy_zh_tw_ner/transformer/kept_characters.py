@@ -1,4 +1,8 @@
-"""Store in tokenizer_config.json which characters a trimmed tokenizer has kept."""
+"""Store in tokenizer_config.json which characters a trimmed tokenizer has kept.
+
+Trimming removes wordpieces from the vocabulary of a tokenizer. Special wordpieces are kept, and those into which single
+characters are split: by default all characters, or only the characters of a given set.
+"""
 
 import re
 from typing import TYPE_CHECKING, TypeAlias

@@ -1,4 +1,7 @@
-"""Settings of a backbone: LoRA, quantization and memory, as frozen dataclasses that validate their values."""
+"""Settings of a backbone: LoRA, quantization and memory, as frozen dataclasses that validate their values.
+
+A backbone is a base model with the changes that the settings describe, such as adapters and quantized weights.
+"""
 
 import copy
 from collections.abc import Mapping
