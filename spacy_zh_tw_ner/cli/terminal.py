@@ -66,6 +66,8 @@ def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) 
 def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[float], object]]]:
     """Show a progress bar for reading a file or folder, if the output is a terminal.
 
+    Otherwise messages are printed without a bar, and advancing the bar does nothing.
+
     source (Path): The file or folder.
     YIELDS (tuple[Callable[[str], object], Callable[[float], object]]): A function that prints a message; and a function
         that advances the bar. Its argument is the number of bytes read since its last call.

@@ -147,7 +147,7 @@ class RejectsWriter:
         self.first: dict[str, object] = {}
 
     def take(self, tally: Tally) -> None:
-        """Write the rejects of a tally to the file, and remove them from the tally."""
+        """Write the rejects and left-out regions of a tally to the file, and remove them from `tally.rejects`."""
         for reject in tally.rejects:
             if reject.get("is_annotation", True):
                 self.first = self.first or reject
@@ -159,14 +159,18 @@ class RejectsWriter:
     def describe_first(self) -> str:
         """Return the origin, text and reason of the first reject, for an error message.
 
-        RAISES (KeyError): If `take` has written no reject, or only left-out regions.
+        RAISES (KeyError): If `take` has written no reject, or only left-out regions (marked parts of a text that are
+            not annotations).
         """
         surface = f"{self.first['surface']!r} " if "surface" in self.first else ""
         return f"{self.first['origin']}: {surface}{self.first['reason']}"
 
 
 def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
-    """Yield messages for the user about a conversion: detected scripts, duplicate annotations, and left-out regions.
+    """Yield messages for the user about the command `convert`.
+
+    They report the scripts that were detected, the script converter that was used, duplicate and overlapping
+    annotations, and left-out regions (marked parts of a text that are not annotations).
 
     tallies (Iterable[Tally]): The counts of all output files.
     report (Path): The file of rejects.

@@ -59,7 +59,11 @@ class ScriptCounter:
 
 
 class _Scripts(dict[str, int]):
-    """Dictionary of character → script, filled at first use. It is twice as fast as `functools.cache`."""
+    """Dictionary of character → SIMPLIFIED, TRADITIONAL, JAPANESE or OTHER, which are constants of this module.
+
+    JAPANESE are characters such as 国, which are both Simplified and Japanese. OTHER are those of several scripts or of
+    none. A character is classified when it is first looked up. A dictionary is twice as fast as `functools.cache`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +86,7 @@ def simplified_test() -> Callable[[str], bool]:
     These are the characters that OpenCC converts to another one, and that Big5 (the Taiwanese encoding) lacks. Big5
     has 台, 里 and 后.
 
-    RETURNS (Callable[[str], bool]): Character → True if only Simplified Chinese uses it.
+    RETURNS (Callable[[str], bool]): Character → True if Traditional Chinese does not use it.
     """
     to_traditional = ScriptConverter("s2t")
     return cache(lambda char: not char.isascii() and to_traditional(char) != char and not _encodes(char, "cp950"))
@@ -104,7 +108,7 @@ class ScriptDecision:
 
     In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many of them as
     Simplified characters. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified
-    characters, and at least `CLEARLY` times as many of them as Traditional characters.
+    characters (a constant of this module), and at least `CLEARLY` times as many of them as Traditional characters.
     """
 
     def __init__(self) -> None:
@@ -117,7 +121,7 @@ class ScriptDecision:
         self._corpus = ScriptCounts(*map(add, self._corpus, self._file))
 
     def is_simplified(self, text: str) -> bool:
-        """Return whether a text is Simplified."""
+        """Return whether a text of the file for which `begin_file` was last called is Simplified."""
         found = self._count(text)
         if _is_mostly_simplified(self._file if any(self._file) else self._corpus):
             return found.simplified > found.traditional or not found.traditional

@@ -107,8 +107,11 @@ def check(model: Tok2VecT) -> None:
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
     """Concatenate the embedding of each token with the sum of the vectors of its classes.
 
-    If `MaskedCharacters.v1` has masked characters, words are matched in the original text. In masked text hardly any
-    word would match, and the model would train on features that differ from those of prediction.
+    In training, the encoder `MaskedCharacters.v1` passes documents in which some characters are masked. Words are
+    matched in their original text: in masked text hardly any word would match, and the model would train on features
+    that differ from those of prediction.
+
+    RETURNS (tuple): The vectors, (n_tokens, width) for each document, and thinc's function for the backward pass.
     """
     vectors, backprop_embed = cast(Tok2VecT, model.layers[0])(docs, is_train)
     embedded, lengths = flatten(model.ops, vectors)

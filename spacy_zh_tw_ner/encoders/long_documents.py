@@ -28,7 +28,11 @@ ResultT = TypeVar("ResultT")
 
 
 def is_long(doc: Doc) -> bool:
-    """Return whether a document is so long that it is encoded in chunks."""
+    """Return whether a document is so long that it is encoded in chunks.
+
+    It is long with more than LONG tokens. If a function is installed that does other work between chunks, it is long
+    with more than CHUNK tokens.
+    """
     return len(doc) > (min(LONG, CHUNK) if is_interruptible() else LONG)
 
 

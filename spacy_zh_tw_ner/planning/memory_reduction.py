@@ -65,7 +65,10 @@ def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _trim(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that trims the vocabulary; {} if it is trimmed, or its trimmed size needs a download."""
+    """Return the setting that trims the vocabulary of the base model to wordpieces of single characters.
+
+    {} if it is trimmed already, or if a download is needed to compute its size after trimming.
+    """
     if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
         return {}
     return {f"{recipe.section}.trim": True}
@@ -180,7 +183,7 @@ def _optimizer_setting(config: Config, name: str) -> SettingsT:
 
 
 def _as_text(settings: SettingsT) -> str:
-    """Describe changed settings on one line."""
+    """Describe changed settings (path in the config → value) on one line, such as "memory.precision = fp16"."""
     parts = []
     for path, value in settings.items():
         *_, section, key = path.split(".")

@@ -23,7 +23,7 @@ class ExportedRecognizer:
     """Recognizer of an exported model, with the same results as the exported pipeline.
 
     exported (Exported): Wordpieces, labels and transitions of the model.
-    emitter (Emitter): Computes emissions.
+    emitter (Emitter): Computes emissions, the score of each tag for each token, with ONNX Runtime.
     """
 
     def __init__(self, exported: Exported, emitter: Emitter) -> None:

@@ -60,7 +60,7 @@ class ForwardPass:
 class MicroBatchRunner:
     """Runs a backbone in micro-batches, and remembers how many wordpieces fit into memory.
 
-    backbone (Backbone): The backbone.
+    backbone (Backbone): The Transformer, a torch module: ids and attention mask of windows → hidden states.
     scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass (loss scaling for fp16).
     """
 
@@ -234,7 +234,7 @@ class MicroBatchRunner:
                 parameter.requires_grad_(True)
 
     def _values(self, batch: MicroBatch) -> torch.Tensor:
-        """Return the hidden state of each wordpiece, multiplied by its share in its token (`shares`), (n, width)."""
+        """Return the hidden state of each wordpiece, divided by the number of wordpieces of its token, (n, width)."""
         batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
         hidden = self.backbone(batch.input_ids, batch.attention_mask)  # (n_windows, length, width)
         return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])

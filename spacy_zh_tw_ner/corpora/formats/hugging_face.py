@@ -159,7 +159,8 @@ def write_hugging_face(record: Record, scores: list[float]) -> str:
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
     RETURNS (str): A JSON object with "tokens" and, as names in the scheme BIO, "ner_tags". It also has "doc_id" if the
-        record has one, "scores" if the list is not empty, and "text" if the text contains ▁.
+        record has one, "scores" if the list is not empty, and "text" if the text contains ▁. Without "text", ▁ would be
+        read as the mark that SentencePiece writes for a space.
     """
     spans = [(i, i + 1) for i in range(len(record.text))]
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}
