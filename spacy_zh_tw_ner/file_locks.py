@@ -64,7 +64,10 @@ if sys.platform == "win32":
     import msvcrt
 
     def lock(handle: int, *, wait: bool) -> bool:
-        """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False."""
+        """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False.
+
+        RETURNS (bool): Always True: on Windows, locks are taken to be supported.
+        """
         try:
             msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         except PermissionError as error:

@@ -53,7 +53,7 @@ def corpus_format(value: str) -> str:
 
 
 def export_format(value: str) -> str:
-    """Parse the value of `--format` of `export`, ignoring case.
+    """Return the format that `export --format` names, ignoring case: one of `WRITERS`.
 
     RAISES (typer.BadParameter): If there is no such format.
     """
@@ -63,7 +63,7 @@ def export_format(value: str) -> str:
 
 
 def offset_unit(value: str) -> str:
-    """Parse the value of `--offsets`, the unit of the offsets in a file, ignoring case.
+    """Return the unit of offsets that `--offsets` names, ignoring case: "auto" or a key of `CONVENTIONS`.
 
     RAISES (typer.BadParameter): If there is no such unit.
     """
@@ -115,12 +115,14 @@ def require_resume_or_force(resume: bool, force: bool) -> None:
 
 
 def check_drop(data: Path, before: float, after: float, *, limit: float, ignore: bool, instead: str) -> None:
-    """Check that quantization does not lower F too much.
+    """Check that quantization by `quantize` or `export-onnx` does not lower F too much.
+
+    If F falls by more than the limit, an error is raised or, if `ignore` is True, a warning is printed.
 
     data (Path): The corpus on which F was measured.
     before, after (float): Micro F of exact spans before and after quantization, 0 to 100.
-    limit (float): Largest allowed difference `before - after`.
-    ignore (bool): Print a warning instead of raising an error.
+    limit (float): Largest allowed difference `before - after`, in percentage points.
+    ignore (bool): Whether the user accepts the loss of F (--ignore-f1-drop).
     instead (str): Another value of `--to`, which lowers F less. The message recommends it.
     RAISES (ValueError): If F falls by more than the limit and `ignore` is False.
     """

@@ -86,7 +86,8 @@ def train_config(
     """Initialize and train the pipeline of a config, with messages on the terminal.
 
     config (Config): The interpolated config.
-    output (Path): Folder for model-best, model-last and the checkpoint. The caller has checked it.
+    output (Path): Folder for model-best, model-last and the checkpoint. The caller has checked it with
+        `require_run_folder`.
     resume (bool): Continue the run in the folder from its checkpoint.
     force (bool): Replace the run in the folder.
     checkpoint_every (int): Number of updates between checkpoints; 0 for one at each evaluation.

@@ -92,7 +92,11 @@ def make_crf_spans(
     label_smoothing: float,
     scorer: ScorerT | None,
 ) -> "CRFSpanRecognizer":
-    """Build the component `zh_tw_crf_spans`; the settings are those of CRFSpanRecognizer."""
+    """Build the component `zh_tw_crf_spans` from its block in the config; `nlp.add_pipe` calls this function.
+
+    A warning is given if the tokenizer of `nlp` does not make each character a token. The settings are those of
+    CRFSpanRecognizer.
+    """
     component = CRFSpanRecognizer(
         nlp.vocab,
         model,
@@ -246,7 +250,9 @@ class CRFSpanRecognizer(TrainableCRF):
         return cast(dict[str, Any], super().score(examples, **{"spans_key": self.spans_key, **kwargs}))
 
     def _check_loaded(self) -> None:
-        """Check labels, temperature, groups and arrays that were read from a file.
+        """Check labels, temperature, groups and arrays after `from_disk` or `from_bytes` has read them.
+
+        The temperature is the number by which scores are divided before decoding.
 
         RAISES (UnreadableFileError): If labels or groups are not lists of distinct strings, the temperature is out of
             range, or the shapes of the arrays do not fit the number of labels.

@@ -205,9 +205,12 @@ class WithoutDecay:
     def __call__(
         self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> tuple[FloatsXd, FloatsXd]:
-        """Update one parameter as `thinc.api.Optimizer` does, but without weight decay if its layer is in `layers`.
+        """Update one parameter by a step of the optimizer, without weight decay if its layer is in `layers`.
+
+        thinc calls it for each parameter in `Model.finish_update`.
 
         key (tuple[int, str]): Id of the layer, and name of the parameter.
+        weights, gradient (FloatsXd): The parameter and its gradient, of the same shape. They may be changed in place.
         lr_scale (float): Factor of the learning rate.
         RETURNS (tuple[FloatsXd, FloatsXd]): The updated weights, and the gradient set to zeros.
         """

@@ -1,4 +1,7 @@
-"""Read the annotations of several annotators, and find the texts that two or more of them have annotated."""
+"""Read the annotations of several annotators, and find the texts that two or more of them have annotated.
+
+The command `agreement` compares the annotations of these texts.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,6 +117,9 @@ def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT)
     """Return whether records of different annotators can be matched by the ids of their tasks.
 
     All records must have an id, records with equal ids must have equal texts, and two annotators must share an id.
+
+    annotators (Mapping[str, Sequence[Record]]): Name of an annotator → records of this annotator.
+    notify (Callable[[str], object]): Receives a message if two records with equal ids have different texts.
     """
     texts: dict[str, str] = {}
     for record in (record for records in annotators.values() for record in records):

@@ -38,7 +38,10 @@ KINDS = {
 
 
 class NotUsable(ValueError):
-    """Error for a record that has to be rejected. The message is the reason, without file and line."""
+    """Error for a record that has to be rejected. The message is the reason, without file and line.
+
+    The readers of the formats catch it, add file and line, and go on with the next record.
+    """
 
 
 class TokensAndTags(NamedTuple):
@@ -244,8 +247,8 @@ def add_span(
 ) -> None:
     """Check the types of a span, and append it to the usable spans or, with the reason, to the rejects.
 
-    If the label or an offset is missing, a `NoAnnotation` is appended to `rejects`. If it has the wrong type, a
-    `Reject` is appended.
+    If the label or an offset is missing, a `NoAnnotation` is appended to `rejects`. It is listed, but does not count
+    towards the limit `--max-rejects`. If one has the wrong type, a `Reject` is appended, which counts.
 
     start, end (object): Offsets: whole numbers, which may be written as 3.0 or "3".
     label (object): Label, a string.

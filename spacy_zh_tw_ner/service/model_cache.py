@@ -67,13 +67,18 @@ class ServedPipeline:
             raise SettingError(Errors.ZT504.format(name=name, size=self.size / 2**20, limit=limit / 2**20))
 
     def free_when_unused(self) -> None:
-        """Free the memory after the last request that uses this pipeline. Further calls have no effect."""
+        """Arrange that memory is freed when nothing refers to this object any more: after the last request with it.
+
+        This method returns at once. Further calls have no effect.
+        """
         if self._freeing is None:
             self._freeing = weakref.finalize(self, _free_memory)
             self._freeing.atexit = False
 
     def load(self, load: LoadT) -> Recognizer:
-        """Load and return the recognizer, and set the attributes that describe it: version, labels and `min_score`.
+        """Load and return the recognizer, and set `recognizer` and the attributes that describe it.
+
+        These are `version`, `labels`, `span_labels`, `evidence_labels` and `min_score`.
 
         load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
         """

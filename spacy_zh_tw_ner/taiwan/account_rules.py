@@ -88,7 +88,7 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
     Sources: the account rules of LINE (4 to 20 characters) and of PTT (2 to 12 letters and digits).
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): LINE_ID, PTT_ID and SOCIAL. An account that several rules find is yielded several times.
     """
@@ -127,7 +127,7 @@ def _nearest(platforms: list[Platform], place: int) -> Platform | None:
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
     """Return a finding for a handle (a name with "@").
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     match (re.Match[str]): The match of HANDLE.
     platform (Optional[Platform]): The last word for a platform before the handle, which determines the label. PTT has
         no handles, so the label is SOCIAL after a word for PTT. If it is None, the label is LINE_ID after a word for
@@ -171,7 +171,7 @@ def _account_after_platform(view: str, match: "re.Match[str]", platform: Platfor
     The words and signs of GAP, such as ID and 是, may be between the platform and the account. If other words are
     between them, the account is only found if it contains a sign such as "_", and its score is lower.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     match (re.Match[str]): The match of ACCOUNT.
     platform (Platform): The last word for a platform before the account.
     """

@@ -66,7 +66,8 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 def write_doccano(record: Record, scores: list[float]) -> str:
     """Return one record as a JSON line for doccano.
 
-    doccano imports the document id and the scores as metadata.
+    Its keys are "text", "label" (a list of [start, end, label]) and, if the record has them, "doc_id" and "scores",
+    which doccano imports as metadata.
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
@@ -76,9 +77,9 @@ def write_doccano(record: Record, scores: list[float]) -> str:
 
 
 def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
-    """Return a JSON object as a string, with the document id and the scores of its record added.
+    """Return a JSON object as one line. It gets the keys "doc_id" and "scores", if the record has them.
 
-    data (dict): The object.
+    data (dict): The object, which is not changed.
     record (Record): The record, for its document id.
     scores (list[float]): One score per entity, or an empty list.
     """
@@ -88,7 +89,10 @@ def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
 
 
 def write_spacy_json(record: Record, scores: list[float]) -> str:
-    """Return one record as a JSON line for spaCy or Prodigy. Each span has its text.
+    """Return one record as a JSON line for spaCy or Prodigy.
+
+    Its keys are "text", "spans" (objects with start, end, label, text and, if there are scores, score) and "meta" (with
+    origin and doc_id).
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
