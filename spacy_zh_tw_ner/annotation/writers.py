@@ -232,7 +232,7 @@ def doc_bin_tokens() -> int:
 
 
 def _schema(job: AnnotationJob) -> Any:
-    """Return the Arrow schema of the output: columns of an unmasked Parquet input, else text and `meta`; and entities."""
+    """Return the Arrow schema of an output: columns of an unmasked Parquet input, or text and `meta`; then entities."""
     import pyarrow as pa
 
     if job.reads != "parquet" or job.masking is not None:
