@@ -90,6 +90,8 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
 def staged(target: Path) -> Iterator[Path]:
     """Context manager: hold the lock of a target, and yield an empty temporary folder, which is removed at the end.
 
+    The block writes its output to this folder, and calls `put_in_place` to rename the folder to the target.
+
     target (Path): A file or folder that need not exist, with symbolic links resolved.
     RAISES (OutputError): If another process or thread is writing the target.
     """
@@ -159,7 +161,7 @@ def _rename(temporary: Path, target: Path) -> None:
 
 
 def _open_private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: an `opener` for `open`."""
+    """Open a file, as the `opener` of `open`, and return its descriptor. A new file is only for its owner (0600)."""
     return os.open(path, flags, 0o600)
 
 

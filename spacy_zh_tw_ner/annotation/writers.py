@@ -35,10 +35,12 @@ class AnnotatedRecord(NamedTuple):
 
 
 class PartWriter(Protocol):
-    """Collects the annotated records of one chunk, and serializes them as the content of the file for this chunk.
+    """Protocol of the classes in `WRITERS`. Each of them serializes the annotated records of one chunk in one format.
 
-    job (AnnotationJob): Input and output.
-    loaded (LoadedChunk): The chunk that was read; it holds the other columns of a Parquet input.
+    A worker creates an object for each chunk, passes all records to `add`, and writes `to_bytes()` to a file.
+
+    job (AnnotationJob): Settings of the job, such as the names of fields in the output.
+    loaded (LoadedChunk): The chunk that was read. It has the rows of a Parquet input; it is empty for a masked output.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None: ...
@@ -58,7 +60,7 @@ class JsonLinesWriter:
         self.lines: list[bytes] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Serialize a record and its entities as the next line."""
         fields = record_fields(annotated.record, self.loaded)
         found, text = annotated.found, annotated.record.text
         own = {self.job.entities_field: _entities(text, found)}
@@ -78,7 +80,7 @@ class TextLinesWriter:
         self.lines: list[bytes] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Append the text of a record as the next line."""
         self.lines.append(annotated.record.text.encode() + b"\n")
 
     def to_bytes(self) -> bytes:
@@ -87,11 +89,10 @@ class TextLinesWriter:
 
 
 class ParquetWriter:
-    """Writes Parquet.
+    """Writes Parquet: all columns of a Parquet input, and a column of entities.
 
-    The output has all columns of a Parquet input, and a column of entities. For other inputs it has three columns: the
-    text, the entities, and `meta`, which holds all other fields as JSON. If the pipeline finds overlapping entities,
-    they are in a last column.
+    For other inputs and masked outputs, there are three columns: text, entities, and `meta` (other fields as JSON).
+    If the pipeline finds overlapping entities, they are in a last column.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
@@ -101,7 +102,7 @@ class ParquetWriter:
         self.overlapping: list[list[dict[str, Any]]] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Keep a record and its entities as the next row, which `to_bytes` serializes."""
         if (spans := spans_of(annotated.found)) is not None:
             self.overlapping.append(_entities(annotated.record.text, spans))
         self.records.append(annotated.record)
@@ -129,7 +130,7 @@ class ParquetWriter:
 
 
 class DocBinWriter:
-    """Writes `.spacy`. Scores are in `doc.spans`; the other fields of a record are JSON in `doc.user_data["meta"]`."""
+    """Writes `.spacy`: documents with scores in `doc.spans`, and other fields as JSON in `doc.user_data["meta"]`."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         from spacy.tokens import DocBin
@@ -138,7 +139,7 @@ class DocBinWriter:
         self.bin = DocBin(store_user_data=True)
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Add the annotated document of a record, with its other fields."""
         assert annotated.doc is not None
         annotated.doc.user_data[META] = _meta(annotated.record, self.loaded, self.job)
         self.bin.add(annotated.doc)
@@ -167,7 +168,7 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
     """Write the rows of all Parquet files in `parts`, one file per chunk, to one Parquet file.
 
     Files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows or
-    `GROUP_BYTES` bytes. The settings of the job determine the columns.
+    `GROUP_BYTES` bytes. Its columns are those of a Parquet input of `job`, or text and `meta`; then entities.
     """
     import pyarrow as pa
 
@@ -231,7 +232,7 @@ def doc_bin_tokens() -> int:
 
 
 def _schema(job: AnnotationJob) -> Any:
-    """Return the Arrow schema of a Parquet output: the columns of the input and the entities."""
+    """Return the Arrow schema of an output: columns of an unmasked Parquet input, or text and `meta`; then entities."""
     import pyarrow as pa
 
     if job.reads != "parquet" or job.masking is not None:

@@ -84,7 +84,8 @@ def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
 
     config (Config): The config.
     target (Path): The file to which it was written.
-    preset (str): The preset or source pipeline of the config.
+    preset (str): Name of the preset that the config was made from. Its GPU memory is --vram of the command
+        that estimates. For the name of a source pipeline, --vram is left out.
     RETURNS (list[list[str]]): The commands, each as a list of words.
     """
     from ..errors import PlanError

@@ -28,6 +28,7 @@ from .span_annotations import write_evidence
 def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "Gazetteer":
     """Build the component `zh_tw_gazetteer`, without words. Its settings are those of Gazetteer.
 
+    `bonus` is the weight of a word as evidence for the recognizer. `override` makes all words entities instead.
     `Gazetteer.add` and `initialize` set the words, and `from_disk` and `from_bytes` load them.
     """
     return Gazetteer(name=name, bonus=bonus, override=override)

@@ -49,7 +49,10 @@ def make_pii_finder(
     overwrite: bool,
     names: bool,
 ) -> "PiiFinder":
-    """Build the component `zh_tw_pii`; the settings are those of PiiFinder."""
+    """Build the component `zh_tw_pii`; the settings are those of PiiFinder.
+
+    They select findings by label and score, and decide which is kept of a finding and an entity that overlap.
+    """
     return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, names=names, name=name)
 
 
@@ -72,8 +75,9 @@ class PiiFinder(Pipe):
     priority (float): Added to the score of a finding when it is compared with overlapping entities of a recognizer.
         A recognizer without labels for identifiers labels them as CARDINAL or DATE, with high probability.
     overwrite (bool): Also replace an entity without a score if a finding overlaps it.
-    names (bool): Also find PERSON and ORG by the words and columns around names, for masking: fewer names are missed,
-        and more words are taken for names.
+    names (bool): Also find PERSON and ORG by their context, such as a title after a name, the field name 姓名：
+        before it, or the header of its column in a table. This is meant for masking: fewer names are missed, and more
+        words are taken for names.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """

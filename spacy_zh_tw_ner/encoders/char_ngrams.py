@@ -81,7 +81,13 @@ def build_char_ngram_embed_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Initialize the tables of unigrams and radicals with random numbers, and the other tables with zeros."""
+    """Initialize the tables of unigrams and radicals with random numbers, and the other tables with zeros.
+
+    thinc calls this function in `Model.initialize`.
+
+    model (Model): The layer. Its parameters, one table for each kind of n-gram, are set.
+    X (Optional[list[Doc]]), Y (Optional): Not used.
+    """
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
         if n < 2:

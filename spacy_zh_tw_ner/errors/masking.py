@@ -2,7 +2,7 @@
 
 
 class MaskingErrors:
-    """Error messages about masking, inherited by `Errors`."""
+    """Templates of error messages about masking (`str.format`), by code. Use them as attributes of `Errors`."""
 
     # Policies
     ZT870 = "The masking policy {path} cannot be read: {reason}. Write it as TOML, as docs/masking.md shows."
@@ -43,7 +43,7 @@ class MaskingErrors:
 
 
 class MaskingWarnings:
-    """Warnings about masking, inherited by `Warnings`."""
+    """Templates of warnings about masking (`str.format`), by code. Use them as attributes of `Warnings`."""
 
     ZT883 = (
         "{path} holds the original texts, and on Windows other users may be able to read it. Restrict its access "

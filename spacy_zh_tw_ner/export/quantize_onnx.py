@@ -103,7 +103,8 @@ def _compare(
 
     nlp (Language), ner (CRFEntityRecognizer): The exported pipeline, and its exported recognizer.
     before (Path): Folder of the float32 graph, `model.onnx`.
-    after (Path): Folder of the quantized graph, `model.onnx`, and of `pieces.npz`.
+    after (Path): Folder of the quantized graph, `model.onnx`, and of `pieces.npz`, which has the wordpieces of each
+        character. Random texts consist of these characters.
     golds (Sequence[Doc]): Gold documents to measure F on; if empty, F is None.
     """
     encoder = find_encoder(nlp, ner)

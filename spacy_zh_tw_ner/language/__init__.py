@@ -166,7 +166,9 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         n_process: int = 1,
         **kwargs: Any,
     ) -> Iterator[Any]:
-        """Process texts as spaCy does. A batch has at most `batch_size` texts, and a limited number of characters.
+        """Process texts as spaCy does. In one process (`n_process` = 1), the characters of a batch are limited as well.
+
+        A batch ends after `batch_size` texts, or earlier, as soon as it has `BATCH_CHARACTERS` characters.
 
         Each component processes a whole batch before the next component starts, and a Transformer stores kilobytes per
         character. Without the limit of characters, `batch_size` books would need far more memory than as many
@@ -215,7 +217,8 @@ def _guard(component: Any) -> Any:
 def _with_character_spans(doc: Doc) -> Doc:
     """Replace the span groups of a document by `CharacterSpans`, in place; return the document.
 
-    Documents that another process has returned have span groups of spaCy's class.
+    `CharacterSpans` are span groups whose spans keep their characters when the tokens of the document change. Documents
+    that another process has returned have span groups of spaCy's class, whose spans would then be wrong.
     """
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)

@@ -57,7 +57,7 @@ class MaskingPolicy:
         object.__setattr__(self, "placeholders", MappingProxyType(dict(self.placeholders)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the arguments, because read-only mappings cannot be pickled."""
+        """Return the class and its arguments for `pickle`, because the read-only mappings cannot be pickled."""
         values = (dict(self.labels), self.default, dict(self.placeholders), self.custom_labels, self.origin)
         return MaskingPolicy, values
 

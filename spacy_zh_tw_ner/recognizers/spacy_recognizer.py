@@ -187,6 +187,9 @@ def _write_matches(doc: Doc, hints: Hints) -> None:
     """Write gazetteer matches to `doc.spans`, where the CRF components of the pipeline read them.
 
     The component `zh_tw_gazetteer` writes its matches to the same place.
+
+    doc (Doc): The document, before the components are called; changed in place.
+    hints (Hints): The matches, with offsets in characters. Those that begin or end inside a token are dropped.
     """
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # Matches that do not start and end at token boundaries are dropped.

@@ -90,7 +90,7 @@ def _handle_invalid_query(request: Request, error: Exception) -> Response:
 
 
 def _handle_unknown_route(request: Request, error: Exception) -> Response:
-    """Answer an unknown path or method with the JSON body of an error."""
+    """Answer an unknown path (404) or method (405) with the status of `error` and a JSON body that has the message."""
     assert isinstance(error, HTTPException)
     response = Refusal(error.status_code, Errors.ZT517.format(problem=error.detail)).response()
     response.headers.update(error.headers or {})

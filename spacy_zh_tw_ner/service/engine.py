@@ -37,7 +37,7 @@ class _Abandoned(BaseException):
 
 
 class Batch(NamedTuple):
-    """Statistics of one processed batch, passed to `on_batch`."""
+    """Statistics of a batch for `on_batch`: sizes, seconds without nested batches, and number of entities by label."""
 
     pipeline: str  # name of the pipeline
     n_texts: int

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 def label_studio_routes(backend: LabelStudioBackend, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
     """Build the routes `/health`, `/setup`, `/versions`, `/predict` and `/webhook`.
 
+    Label Studio calls `/setup` to check the labels of a project, `/predict` for predictions, and `/webhook` to send
+    finished annotations.
+
     backend (LabelStudioBackend): Answers the requests.
     settings (ServiceSettings): Limits of requests.
     check_key (Callable): Dependency that checks the API key. All routes except `/health` need it.

@@ -103,9 +103,11 @@ def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
-    """Return the score of an address: 0.97 with a house number, 0.6 with a section or lane, 0.4 for a road only.
+    """Return the score of an address: 0.97 with a house number, 0.6 with a section and lane (三段12巷), else 0.4.
 
-    tail (re.Match[str]): The match of TAIL, which begins after the name of the road.
+    Without a house number, the score is 0.6 if at least four characters follow the road name.
+
+    tail (re.Match[str]): The match of TAIL (section, lane, house number, floor), which begins after the road name.
     stop (int): End of the address.
     place (int): Position of the last character of the road name.
     """

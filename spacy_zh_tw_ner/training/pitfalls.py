@@ -22,7 +22,11 @@ VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
 
 
 class Pitfall(Enum):
-    """Kind of failure of a training run, such as a loss that is NaN."""
+    """Kind of failure of a training run.
+
+    NOT_FINITE: a loss is NaN or infinite. NOTHING_FOUND: the pipeline finds no entities. ALL_WRONG: all entities that
+    it finds are wrong. ENDED_AT_ZERO: the run has ended, and F was 0 at every evaluation.
+    """
 
     NOT_FINITE = auto()
     NOTHING_FOUND = auto()
@@ -44,7 +48,7 @@ class Pitfalls:
     def check(self, reports: Sequence[ProgressReport], labels: Mapping[str, Any] | None = None) -> list[str]:
         """Check the run after an evaluation.
 
-        reports (Sequence[ProgressReport]): All reports so far.
+        reports (Sequence[ProgressReport]): All reports so far, one per evaluation, with scores and losses.
         labels (Optional[Mapping[str, Any]]): Scores of the last evaluation by label (spaCy's `ents_per_type`).
         RETURNS (list[str]): Messages of pitfalls that are not yet reported.
         """
@@ -70,7 +74,7 @@ class Pitfalls:
         spaCy saves the model and its loss before it calls the logger. A loss of NaN cannot be saved, so the run ends
         with an `OverflowError` before `check` is called, and only this check can explain it.
 
-        reports (Sequence[ProgressReport]): All reports of the run.
+        reports (Sequence[ProgressReport]): All reports of the run, one per evaluation.
         RETURNS (list[str]): Messages of pitfalls that are not yet reported.
         """
         saved = self._nlp.meta.get("performance", {})

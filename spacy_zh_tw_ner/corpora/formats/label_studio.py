@@ -29,7 +29,7 @@ OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy"
 
 
 def is_minimal(data: dict[str, Any]) -> bool:
-    """Return whether an object is an annotation in the JSON-MIN export."""
+    """Return whether an object is of JSON-MIN: no object `data`, but an `annotation_id` or a list of regions."""
     return not isinstance(data.get("data"), dict) and (
         "annotation_id" in data or any(_are_regions(value, "labels") for value in data.values())
     )
@@ -274,13 +274,14 @@ def text_regions(
     from_name: str = CONTROL,
     to_name: str = TEXT,
 ) -> list[dict[str, Any]]:
-    """Return entities as results of Label Studio.
+    """Convert entities to regions of Label Studio, which are the items of the list `result` of an annotation.
 
     text (str): The text.
     entities (Iterable[Entity]): Entities with offsets in code points.
     scores (Sequence[Optional[float]]): One score per entity, or an empty list; None for an entity without a score.
-    prefix (str): Beginning of the ids of the results, unique in the task.
+    prefix (str): Beginning of the ids of the regions, unique in the task.
     from_name, to_name (str): Names of the `<Labels>` and `<Text>` tags in the labelling configuration.
+    RETURNS (list[dict[str, Any]]): One region per entity, with "score" if the entity has one.
     """
     regions: list[dict[str, Any]] = [
         {
