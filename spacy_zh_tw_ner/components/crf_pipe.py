@@ -63,12 +63,16 @@ class CRFPipe(Pipe):
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
         """Compute the emissions of short documents as one batch.
 
+        `predict` and `emissions` call this with all documents that are not long (`long_documents.is_long`).
+
         RETURNS (np.ndarray): (n_rows, n_tags) float32; the rows are the tokens of all documents, in order.
         """
 
     @abstractmethod
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
         """Compute the emissions of a long document in chunks of consecutive tokens.
+
+        `predict` and `emissions` call this for each long document (`long_documents.is_long`).
 
         YIELDS (np.ndarray): (n, n_tags) float32, one row per token; the chunks are in the order of the tokens.
         """
@@ -86,7 +90,8 @@ class CRFPipe(Pipe):
     def _make_decoder(self) -> DecoderT:
         """Return an object that converts emissions to entities with their probabilities.
 
-        `predict` calls this once. The decoder has the current transitions, temperature and `min_score`.
+        `predict` calls this once, and then the methods of the object: `decode` for a batch of short documents, and
+        `decode_long` for each long document. The object has the current transitions, temperature and `min_score`.
         """
 
     @abstractmethod
@@ -99,7 +104,10 @@ class CRFPipe(Pipe):
 
     @abstractmethod
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
-        """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool."""
+        """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool.
+
+        The loss and `zh-tw-ner calibrate` use it. The rows are the tokens of the predicted documents, in order.
+        """
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -174,6 +182,7 @@ class CRFPipe(Pipe):
 
         decoder (DecoderT): Result of `_make_decoder`.
         docs (list[Doc]): The documents; they are not changed.
+        RETURNS (list[Prediction]): Entities with scores, one prediction per document.
         """
         lengths, evidence = [len(doc) for doc in docs], find_evidence(docs, self.scheme)
         return decoder.decode(self.batch_emissions(docs), lengths, find_white_space(docs), evidence)
@@ -188,9 +197,10 @@ class CRFPipe(Pipe):
         return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)
 
     def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
-        """Compute the emissions of documents, before temperature, gazetteer evidence and masks are applied.
+        """Compute the emissions of documents, before the decoder changes them.
 
-        Long documents are encoded in chunks.
+        They are not divided by the temperature of the component, not raised at gazetteer matches, and not masked at
+        white space. Long documents are encoded in chunks.
 
         docs (list[Doc]): The documents.
         RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32, one row per token of all documents, and

@@ -52,8 +52,9 @@ def make_crf_ensemble(
 class CRFEnsemble(CRFComponent):
     """An entity recognizer that averages the CRFs of several pipelines. It cannot be trained itself.
 
-    The settings are those of `CRFComponent`, the base class. The values that the members have for
-    these settings are not used.
+    The settings are those of `CRFComponent`, the base class: `min_score` balances precision and recall, `overwrite`
+    replaces entities of earlier components, and `scorer` computes the scores of `nlp.evaluate`. The values that the
+    members have for these settings are not used.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.

@@ -93,7 +93,7 @@ class Names:
             self._words[surface] = surface
 
     def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        """Subtract, for each name, the number of its unannotated occurrences from that of its annotated occurrences.
+        """Return, for each name of the index, the number of its annotated minus that of its unannotated occurrences.
 
         sentences (Iterable[Sentence]): The sentences to search.
         RETURNS (Counter[str]): Name → difference; negative for names that are mostly not annotated.
@@ -104,7 +104,7 @@ class Names:
         return balance
 
     def find(self, sentences: Iterable[Sentence]) -> Iterator[Occurrence]:
-        """Find the names in sentences, both as entities and in text outside of entities.
+        """Find the names of the index in sentences, both as entities and in text outside of entities.
 
         Text without gold annotation, and names inside a longer entity, are skipped. If names overlap, the first one is
         found. If several names start at the same character, the longest one is found.
@@ -181,7 +181,10 @@ def among_themselves(sentences: Sequence[Sentence]) -> tuple[Inconsistency, Inco
     """Measure the inconsistency within one set of sentences: compare each fifth of them with the other four fifths.
 
     sentences (Sequence[Sentence]): The training data in file order, so that neighbouring sentences are in one fifth.
-    RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the five comparisons.
+    RETURNS (tuple[Inconsistency, Inconsistency]): Sums over the five comparisons. The first counts the occurrences, in
+        one fifth, of names that the other four fifths mostly annotate; they differ if they are not annotated. The
+        second counts the entities, in one fifth, whose text occurs in the other four fifths; they differ if that text
+        is mostly not annotated there.
     """
     cuts = [len(sentences) * fold // N_FOLDS for fold in range(N_FOLDS + 1)]
     folds = [([*sentences[:start], *sentences[end:]], sentences[start:end]) for start, end in pairwise(cuts)]

@@ -75,7 +75,9 @@ def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transiti
     """Return, for each sequence, the mean score of its paths, weighted by their probabilities under soft gold.
 
     gold (SoftGold): Expected counts under the distribution over paths.
-    emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    emissions (np.ndarray): (n_rows, n_tags) emissions of the batch.
+    layout (Layout): The rows of each sequence.
+    transitions (Transitions): Transition, start and end scores.
     RETURNS (np.ndarray): (batch_size,) float64.
     RAISES (SettingError): If soft gold gives a probability above TOLERANCE to forbidden tags or transitions.
     """
@@ -104,7 +106,8 @@ class Gold:
 
     tags: (n_rows,) the gold tag of each row. If the mask allows several tags, the first of them.
     emissions: (n_rows,) index of the gold tag in the flattened emissions.
-    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
+    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix; not used
+        if the next row belongs to another sequence.
     annotated: (batch_size,) bool: the mask allows exactly one tag at every row.
     unannotated: (batch_size,) bool: the mask allows all tags at every row.
     impossible: (batch_size,) bool: the mask allows no tag at some row.

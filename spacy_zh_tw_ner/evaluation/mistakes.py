@@ -16,7 +16,9 @@ KINDS = ("missed", "spurious", "boundary", "type", "both")
 class Mistake(NamedTuple):
     """A wrong or missed entity.
 
-    kind: one of KINDS. expected: the gold entity; None if spurious. found: the predicted entity; None if missed.
+    kind: "missed"; "spurious"; "type", if only the label is wrong; "boundary", if only the ends are wrong; or
+        "both", if the entities overlap, and label and ends differ.
+    expected: the gold entity; None if spurious. found: the predicted entity; None if missed.
     """
 
     kind: str

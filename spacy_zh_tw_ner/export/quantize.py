@@ -65,7 +65,10 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
 
 def _convert(shim: BackboneShim, to: str) -> None:
-    """Replace the backbone of a shim by a copy without adapters that is quantized to "int8" or "bf16"."""
+    """Replace the Transformer that a thinc shim wraps, in place, by a copy that is quantized to "int8" or "bf16".
+
+    Adapters are merged into the weights of the copy. The settings of the shim are changed to those of the copy.
+    """
     tokenizer, memory = shim.table.tokenizer, shim.settings.memory
     if to == "int8":
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"

@@ -1,4 +1,4 @@
-"""Draw a learning curve as SVG: measured F, the fitted law, and its extrapolation with an interval."""
+"""Draw a learning curve as SVG: measured F, the power law that is fitted to it, and its extrapolation."""
 
 import math
 
@@ -14,9 +14,9 @@ MEASURED, PREDICTED = colour_of(0), colour_of(5)
 def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
     """Draw F as a function of the number of sentences, which is on a logarithmic axis.
 
-    Each run is a small circle. Each mean over seeds is a dot with its 95 % interval over test sentences. The fitted law
-    is a line, which is dashed beyond the largest subset. The coloured area around it is the 95 % interval of the F of
-    one further run.
+    Each run is a small circle. Each mean over seeds is a dot with its 95 % interval over test sentences. The power law
+    that is fitted to the means is a line, which is dashed beyond the largest subset. The coloured area around it is the
+    95 % interval of the F of one further run.
 
     report (CurveReport): The results.
     title (str): Title of the figure.
@@ -68,7 +68,7 @@ class _Axes:
         return x, TOP + HEIGHT * (self._top - f) / (self._top - self._bottom)
 
     def runs(self, point: CurvePoint) -> list[tuple[float, float]]:
-        """Return the x and y coordinates, in pixels, of all runs at one share."""
+        """Return the x and y coordinates, in pixels, of the F of each run with one share of the training data."""
         return [self.place(point.sentences, f) for f in point.runs]
 
     def score_ticks(self) -> list[str]:
@@ -96,7 +96,10 @@ class _Axes:
 
 
 def _band(band: list[SizedScore], axes: _Axes) -> str:
-    """Draw the interval of the fitted law as a coloured area."""
+    """Draw the area between the ends `low` and `high` of the intervals around the fitted law.
+
+    band (list[SizedScore]): F of the fitted law, with its interval, for each of several numbers of sentences.
+    """
     path = [axes.place(one.size, one.high) for one in band] + [axes.place(one.size, one.low) for one in reversed(band)]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
     return element("polygon", points=points, fill=PREDICTED, fill_opacity="0.12")

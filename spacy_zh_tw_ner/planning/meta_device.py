@@ -32,7 +32,7 @@ BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
 def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = "cuda", accumulates: bool) -> int:
     """Run a forward and backward pass, and return the peak memory in addition to the weights.
 
-    backbone (Backbone): The backbone on the `meta` device.
+    backbone (Backbone): The Transformer, with its adapters, on the `meta` device.
     n_windows (int): Number of windows in the batch.
     length (int): Wordpieces per window.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
@@ -70,6 +70,8 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Only shapes are used, so this works on the `meta` device. Views and in-place operations allocate nothing, so they
     are not counted. Neither is memory that a kernel allocates and frees internally.
+
+    The attribute `live` is the number of bytes that are allocated now, and `peak` the largest number so far.
 
     present (Iterable[torch.Tensor]): Existing tensors, which are not counted.
     """
@@ -127,7 +129,10 @@ class Emulation(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def end_forward(self) -> None:
-        """End the forward pass: drop cached casts of weights, so that a recomputed forward casts them again."""
+        """Drop the cached casts of weights, as torch does at the end of autocast. Call this after the forward pass.
+
+        If gradient checkpointing then computes layers again in the backward pass, it casts the weights again.
+        """
         self.cast_weights = None
         self.enabled = self.dtype != torch.float32
 

@@ -31,7 +31,14 @@ FEW, MANY = 16, 32  # windows of two plans for extrapolation; in smaller batches
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimate of the peak memory of a training step in bytes, divided into parts such as weights and gradients."""
+    """Estimate of the peak memory of a training step.
+
+    weights, gradients, optimizer, activations, head, context: Bytes of each part; `total` is their sum.
+    trainable, parameters: Numbers of trainable weights and of all weights.
+    n_windows, length: Number of windows in one autograd graph, and wordpieces per window.
+    vocabulary: Number of wordpieces that the base model has, after trimming if it is trimmed.
+    offloadable: Bytes of `weights` that `memory.device_map` moves off the GPU if they do not fit.
+    """
 
     weights: int
     gradients: int  # of the trainable weights
@@ -96,7 +103,7 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
 
 @lru_cache(maxsize=4)
 def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) -> Backbone:
-    """Build a backbone on torch's `meta` device.
+    """Build a backbone, a Transformer with its adapters, on torch's `meta` device.
 
     settings (BackboneSettings): Base model, adapters, quantization and memory settings.
     n_layers (Optional[int]): Number of layers to build; None for as many as the base model has.

@@ -16,7 +16,14 @@ DEFAULT_VRAM = 12.0
 
 @dataclass(frozen=True)
 class PlanReport:
-    """Memory plan of a config, the largest batch for each window length, and changes that make the config fit."""
+    """Result of `make_report`: how much memory training with a config takes, and changes that make it fit.
+
+    name, recipe, vram: The config, and the memory of the GPU in GiB.
+    plan: Memory of a training step with the unchanged config.
+    largest: Window length in wordpieces → largest number of windows in a batch that fits.
+    parts: Memory of one micro-batch, if the batch fits only in parts; else None.
+    reductions, fitting: Changes that save memory, in order; and the config with all of them.
+    """
 
     name: str  # name of the config
     recipe: Recipe

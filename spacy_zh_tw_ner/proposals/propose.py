@@ -202,7 +202,7 @@ def _suggestions(
     """Check the proposals of one source for one text, map their labels, and yield them as suggestions.
 
     A proposal is ignored if its label is mapped to "" or its score is below `min_score`. It is rejected if its label is
-    unknown or its offsets are not in the text.
+    unknown, its offsets are not in the text, or it has only white space. White space at its edges is trimmed.
 
     record (Record): The text.
     found (Iterable[Found]): The proposals.

@@ -19,7 +19,7 @@ TIE_BREAK = 1e-3  # prefers the label that is first in the settings
 
 
 class ProposalSource(Protocol):
-    """Interface of a source: a function from texts to proposed entities."""
+    """Interface of a source, a function that proposes entities. `annotate_partially` calls it for batches of texts."""
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
         """Find the entities that this source proposes for each text.

@@ -101,7 +101,8 @@ class Hints(NamedTuple):
     places (tuple[Entity, ...]): The entities, with offsets in characters; they may overlap.
     bonus (float): Number that is added to one emission of each token of these entities: the emission of the tag that
         the token has in the entity. As emissions are logarithms, it raises the log-odds of the entity.
-    override (bool): Whether all places become entities, whatever the model predicts.
+    override (bool): False only adds `bonus`. True makes the places entities instead, whatever the model predicts; of
+        places that overlap, the longer is kept.
     """
 
     places: tuple[Entity, ...]

@@ -13,14 +13,14 @@ SMALL: dict[str, object] = {"font_size": 11, "fill": "#666"}
 
 
 class Curve(NamedTuple):
-    """A curve: its name in the legend, and one value per report; None or NaN for a missing value."""
+    """A curve: its name in the legend, and one value per evaluation of the run; None or NaN for a missing value."""
 
     name: str
     values: Sequence[float | None]
 
 
 class Panel(NamedTuple):
-    """A diagram of the picture: title, curves, and largest value of the y axis."""
+    """One of the four diagrams of a run: title, curves, and largest value of the y axis."""
 
     title: str
     curves: list[Curve]

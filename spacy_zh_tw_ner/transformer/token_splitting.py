@@ -39,8 +39,9 @@ class TokenSplitter:
     """Splits tokens into the ids of their wordpieces.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    lookup (int): Version of the rules by which tokens are split: 1 for the third column of the table at the beginning
-        of this file, 2 for the last column.
+    lookup (int): Version of the rules by which tokens are split. 1, for pipelines of version 0.1, splits each token in
+        lower case and as a separate word, with a mark such as "▁" before it. 2 keeps capitals, and prefers wordpieces
+        without the mark.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
@@ -122,9 +123,10 @@ class TokenSplitter:
         return self._unmarked.token_to_id(self._mark + normal) is not None
 
     def _alone(self, words: Sequence[str]) -> list[list[int]]:
-        """Split each word with the unchanged tokenizer, as if another word came before it in a list of words.
+        """Split each word with the unchanged tokenizer, as the second word of a list of two words.
 
-        So the tokenizer puts "▁" before each word, as it does inside a text.
+        The word is not the first of the list, because a tokenizer may treat the first word differently. A tokenizer of
+        the SentencePiece kind puts the mark "▁" before it, as it does after a space.
         """
         if not words:
             return []

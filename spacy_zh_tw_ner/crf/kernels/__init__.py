@@ -37,10 +37,11 @@ NOTIFY_AFTER = 2.0  # seconds; loading cached machine code takes less
 
 
 class Kernels(NamedTuple):
-    """Functions that call compiled loops, with the arguments and results of the numpy functions that they replace.
+    """Functions that call compiled loops. Each replaces a numpy function, with the same arguments and results.
 
-    run_recursions: `forward_backward._run_recursions`. compute_expectations: `forward_backward.compute_expectations`.
-    find_best_paths: `viterbi._find_best_paths`.
+    run_recursions: Forward and backward variables; replaces `crf.forward_backward._run_recursions`.
+    compute_expectations: Marginals and expected counts; replaces `crf.forward_backward.compute_expectations`.
+    find_best_paths: Most probable tag paths; replaces `crf.viterbi._find_best_paths`.
     """
 
     run_recursions: Callable[..., Any]
