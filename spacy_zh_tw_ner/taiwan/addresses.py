@@ -67,7 +67,7 @@ MEDICAL_PROFESSIONS = frozenset(
 def find_address(view: str, place: int) -> Finding | None:
     """Find the address around 路, 街 or 大道, or the house number or medical license that ends with 號.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 路, 街, 道 or 號.
     RETURNS (Optional[Finding]): An ADDRESS from the postal code to the room, a MEDICAL_LICENSE, or None.
     """
@@ -90,7 +90,7 @@ def find_address(view: str, place: int) -> Finding | None:
 def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find addresses as the post office writes them in English, such as No. 180, Minquan E. Rd., Taipei City 105.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     start (int), end (int): The span of an ASCII stretch (a sequence of ASCII characters).
     YIELDS (Finding): ADDRESS.
     """
@@ -119,7 +119,7 @@ def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
 def _find_by_number(view: str, place: int) -> Finding | None:
     """Find the address without a road (秀林鄉富世村富世291號), or the medical license, that ends with 號.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 號.
     RETURNS (Optional[Finding]): An ADDRESS or a MEDICAL_LICENSE, or None.
     """
@@ -151,7 +151,7 @@ def _has_district(area: str) -> bool:
 def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
     """Find the certificate number of a health profession: 醫字第012345號, 護理字第…號, 藥字第…號.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     begin (int): Position of the first character to search for the profession: up to eight characters before 字第.
     stop (int): Position after 號.
     RETURNS (Optional[Finding]): A MEDICAL_LICENSE from the name of the profession to 號. None if there is no name of a

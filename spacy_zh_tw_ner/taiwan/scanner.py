@@ -74,7 +74,7 @@ class _AccountWords:
 
     All positions are found in one pass when they are first needed.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     """
 
     def __init__(self, view: str) -> None:
@@ -126,7 +126,7 @@ def _find_all(view: str) -> list[Finding]:
 def _find_in_stretch(view: str, start: int, end: int, contexts: ContextFinder, words: _AccountWords) -> list[Finding]:
     """Return the findings in one sequence of ASCII characters. Rules that cannot apply to its characters are skipped.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     start (int), end (int): The span of the sequence in the view.
     contexts (ContextFinder): Finds words near a number that tell what the number is.
     words (_AccountWords): Finds words such as 帳號 and 密碼, near which accounts and secrets are searched.
