@@ -187,9 +187,9 @@ class EntityDecoder:
         return Prediction(tuple(entities), tuple(long.path_probabilities(tags, starts, ends).tolist()))
 
     def _resolve(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
-        """Choose among overlapping candidates, and yield the chosen ones as entities with their scores.
+        """Choose candidates without overlaps that have the largest Σ (score − min_score); yield entities with scores.
 
-        The chosen candidates do not overlap, and have the largest Σ (score − min_score).
+        segments (Sequence[Segment]): The candidates: spans of tokens with the index of a label, and a probability.
         """
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)

@@ -63,10 +63,11 @@ class _Restorer:
     """Callable that restores masked texts one by one, each from the next record of the map.
 
     It is called with each masked text, in the order of the file, and its line number, and returns the original text.
+    The call raises a CorpusError if the map has no more records, or its next record does not belong to the text.
     The attribute `count` is the number of restored texts.
 
     source (Path): The masked file, for error messages.
-    maps (Path): The map.
+    maps (Path): The map that `mask` wrote with this file.
     """
 
     def __init__(self, source: Path, maps: Path) -> None:

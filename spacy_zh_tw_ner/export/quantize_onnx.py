@@ -234,7 +234,13 @@ class _Graph:
 
 
 def _write_external(tensors: Iterable["TensorProto"], path: Path) -> None:
-    """Move the data of large tensors to a file. Each tensor then stores the name of the file and its offset there."""
+    """Move the data of tensors of LARGE bytes or more to a file, in place.
+
+    Each of these tensors then has the name of the file, and its offset in the file, in place of its data.
+
+    tensors (Iterable[TensorProto]): Weights of the graph. Smaller ones are not changed.
+    path (Path): The new file, which must be in the folder of the graph.
+    """
     from onnx import external_data_helper
 
     with path.open("wb") as file:

@@ -51,18 +51,21 @@ def _company(surface: str, choices: KeyedChoices) -> str:
 
 
 def _place(surface: str, choices: KeyedChoices) -> str:
-    """Return the name of a county or municipality of Taiwan."""
+    """Return the name of a county or municipality of Taiwan, chosen by `choices`."""
     return choices.pick(COUNTIES)
 
 
 def _address(surface: str, choices: KeyedChoices) -> str:
-    """Return an address in the county of the original, with a house number from 1001 to 1999, which few roads have."""
+    """Return an address in the county of the original, with a house number from 1001 to 1999, which few roads have.
+
+    If the original has no county, the pseudonym has none, and begins with the road.
+    """
     where = county(surface) or ""
     return f"{where}{choices.pick(ROADS)}{1001 + choices.below(999)}號"
 
 
 def _date(surface: str, choices: KeyedChoices) -> str:
-    """Return a date between 1951 and 2010, written like the original: with 民國, with 年月日, or in ISO 8601."""
+    """Return a date between 1951 and 2010, with 民國, with 年月日, or else in ISO 8601, as the original is."""
     year, month, day = 40 + choices.below(60), 1 + choices.below(12), 1 + choices.below(28)
     if "民國" in surface:
         return f"民國{year}年{month}月{day}日"
@@ -98,6 +101,8 @@ def _phone(surface: str, choices: KeyedChoices) -> str | None:
     """Return a telephone number with other digits.
 
     The beginning of the original (09, +886 or an area code) is kept. After an area code, the first digit is 0.
+
+    RETURNS (Optional[str]): None if the rest has Chinese or other characters, or only separators.
     """
     plain = normalize("NFKC", surface).strip()
     if plain.startswith("09"):
@@ -132,7 +137,10 @@ def _company_number(surface: str, choices: KeyedChoices) -> str:
 
 
 def _card_number(surface: str, choices: KeyedChoices) -> str | None:
-    """Return a card number of the same length and with the same separators, with a wrong check digit (Luhn)."""
+    """Return a card number of the same length and with the same separators, with a wrong check digit (Luhn).
+
+    It begins with 4. None if the original has fewer than two digits.
+    """
     shape = normalize("NFKC", surface)
     n = sum(char.isdigit() for char in shape)
     if n < 2:

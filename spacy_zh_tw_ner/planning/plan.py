@@ -33,7 +33,8 @@ FEW, MANY = 16, 32  # windows of two plans for extrapolation; in smaller batches
 class Plan:
     """Estimate of the peak memory of a training step.
 
-    weights, gradients, optimizer, activations, head, context: Bytes of each part; `total` is their sum.
+    weights, gradients, optimizer, activations, head, context: Bytes of each part; `total` is their sum. `optimizer` has
+    the states of the optimizer; `head` hidden states, emissions and CRF; `context` the CUDA context (0 on a CPU).
     trainable, parameters: Numbers of trainable weights and of all weights.
     n_windows, length: Number of windows in one autograd graph, and wordpieces per window.
     vocabulary: Number of wordpieces that the base model has, after trimming if it is trimmed.
@@ -66,7 +67,7 @@ class Plan:
         return self.total - self.offloadable <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
-        """Return all parts and the total as a dictionary for JSON."""
+        """Return the fields and "total" by name, as a dictionary for JSON."""
         return {**asdict(self), "total": self.total}
 
 
@@ -124,8 +125,8 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
     """Return the bytes of the optimizer states of one parameter.
 
     AdamW has two float32 per weight. 8-bit AdamW (Dettmers et al. 2022, "8-bit Optimizers via Block-wise
-    Quantization") has two bytes per weight, and two float32 scales per block. Adafactor (Shazeer and Stern 2018) has a
-    float32 per row and per column.
+    Quantization") has two bytes per weight, and two float32 scales per block of weights; for small parameters it equals
+    AdamW. Adafactor (Shazeer and Stern 2018) has a float32 per row and per column.
 
     optimizer (str): Name of the optimizer, as in `GroupedOptimizer.v1`.
     parameter (nn.Parameter): The parameter.
@@ -189,7 +190,7 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
 
 
 def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dict[int, int]:
-    """Estimate the largest batch that fits, for several window lengths.
+    """Estimate the largest batch that fits, for each window length in LENGTHS (64 to 512 wordpieces).
 
         memory(n_windows, length) = fixed + n_windows · (linear · length + squared · length²)
 
@@ -199,7 +200,7 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
     recipe (Recipe): Model and optimizer; its batch size and length are ignored.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
-    RETURNS (dict[int, int]): Window length → number of windows; 0 if not even one fits.
+    RETURNS (dict[int, int]): Window length → number of windows, at most MAX_WINDOWS; 0 if not even one fits.
     """
 
     def total(n_windows: int, length: int) -> float:

@@ -9,7 +9,10 @@ from .schema import TEXT
 
 
 class ProjectRequest(BaseModel):
-    """Fields of all requests of Label Studio. Further fields, such as its access token, are ignored and not stored."""
+    """Base of `/setup` and `/predict` requests, which have the id of the Label Studio project (`project`).
+
+    Other fields that Label Studio sends, such as its access token, are ignored and not stored.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -22,7 +25,10 @@ class ProjectRequest(BaseModel):
 
 
 class SetupRequest(ProjectRequest):
-    """Body of `/setup`. Label Studio sends it when a project is connected, and before it asks for predictions."""
+    """Body of `/setup`. Label Studio sends it when a project is connected, and before it asks for predictions.
+
+    The field `schema`, which is the attribute `config` here, is the labelling configuration as XML.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"project": "1", "schema": EXAMPLE}]})
 

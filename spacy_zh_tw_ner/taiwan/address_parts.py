@@ -72,7 +72,8 @@ NUMBERS = ("neighbourhood", "alley", "number", "inner", "outer", "floor", "unit"
 class Address(NamedTuple):
     """Parts of an address. A part is None if the address lacks it. Numbers are in ASCII digits, and 台 is written 臺.
 
-    county: The 縣 or 市; a short form (台北) is completed. district: The 鄉, 鎮, 市 or 區. village: The 村 or 里.
+    postcode: The postal code. county: The 縣 or 市; a short form (台北) is completed.
+    district: The 鄉, 鎮, 市 or 區. village: The 村 or 里.
     neighbourhood: Number of the 鄰. locality: Name of a place without roads, such as 富世 in 富世291號.
     road: Name of the road, including 路, 街 or 大道. section: Number or name of the 段.
     lane: Number or name of the 巷. alley: Number of the 弄. number: House number; 5-1 for 5號之1 and for 5之1號.

@@ -166,7 +166,9 @@ def _year_alone(view: str, before: "re.Match[str]", stop: int, contexts: Context
 def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a lunar date with a named month (臘月廿四) around the 月 at a position.
 
-    None after 年 or 曆, because other rules find these dates.
+    place (int): Position of 月.
+    RETURNS (Optional[Finding]): A DATE or BIRTHDAY. None if there is no such date, and for a month after 年 or 曆,
+        because other rules find these dates.
     """
     match = LUNAR_MONTH_NAME.match(view, place - 1)
     if match is None or view[place - 2 : place - 1] in ("年", "曆"):
@@ -175,7 +177,10 @@ def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Findin
 
 
 def _has_year_or_calendar(view: str, start: int) -> bool:
-    """Return whether a year (114年) or a word for a calendar (農曆) is before a month. Other rules find such dates."""
+    """Return whether a year (114年) or a word for a calendar (農曆) is before a month. Other rules find such dates.
+
+    start (int): Position of the first character of the month. One space before it is skipped.
+    """
     start -= view[start - 1 : start] == " "
     before = view[max(0, start - 2) : start]
     return before[-1:] == "曆" or (before[-1:] == "年" and before[0] in ENDS_YEAR)

@@ -87,7 +87,7 @@ class Backbone(nn.Module):
 
     @property
     def gpus(self) -> list[torch.device]:
-        """The GPUs that the model runs on."""
+        """The GPUs that hold weights, inputs or hidden states, sorted by name; empty on a CPU."""
         devices = {self.device, *(parameter.device for parameter in self.parameters())}
         return sorted((device for device in devices if device.type == "cuda"), key=str)
 
