@@ -68,8 +68,11 @@ def entity_score(span: Span) -> float | None:
 def _find_score(group: CharacterSpans, span: Span, overlapping: Iterable[int]) -> float | None:
     """Return the score that a group has for a span with the same boundaries and label; None if it has none.
 
+    `doc.retokenize` may have merged the first or last token of a span in the group with other tokens. If no span of the
+    group has the same boundaries, such a span is used if it overlaps and has the same label.
+
     group (CharacterSpans): Spans sorted by start, with scores.
-    span (Span): The span. If `doc.retokenize` has moved boundaries, an overlapping span with its label is enough.
+    span (Span): The span whose score is wanted.
     overlapping (Iterable[int]): Indices of the spans of the group that may overlap the span.
     """
     scores = group.attrs[SCORES]
@@ -136,7 +139,7 @@ def _stored_score(span: Span) -> float | None:
 
 
 def _key(span: Span) -> KeyT:
-    """Return the key in `doc.user_data` under which spaCy stores the value of `span._.score`."""
+    """Return spaCy's key of `span._.score` in `doc.user_data`: a tuple with the start and end in characters."""
     return ("._.", EXTENSION, span.start_char, span.end_char)
 
 

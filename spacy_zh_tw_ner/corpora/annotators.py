@@ -41,9 +41,10 @@ def read_annotators(paths: Sequence[Path], reading: Reading, notify: NotifyT = i
     and the name of the file is added to each name.
 
     paths (Sequence[Path]): The files.
-    reading (Reading): Settings for all files, such as the unit of offsets, and functions that receive messages and
-        rejected records.
-    notify (Callable[[str], object]): Receives messages about rejected annotations.
+    reading (Reading): Settings for all files, such as the unit of offsets. Its callbacks receive messages of the
+        readers, and records that cannot be read.
+    notify (Callable[[str], object]): Receives one message for each file with annotations that are left out because
+        they are not valid, such as those with wrong offsets.
     RETURNS (dict[str, list[Record]]): Name of an annotator → records of this annotator, with valid entities.
     RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.
     """
@@ -136,7 +137,7 @@ def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT)
 
 
 def _share_a_text(files: Iterable[Sequence[Record]]) -> bool:
-    """Return whether a text occurs in two of the files.
+    """Return whether a text occurs in two or more of the files.
 
     files (Iterable[Sequence[Record]]): The records of each file.
     """

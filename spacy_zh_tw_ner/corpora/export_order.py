@@ -18,7 +18,7 @@ class Proposal(NamedTuple):
     """A record to export, and the scores of its entities.
 
     record: A text with its entities, which are gold or predicted by a pipeline.
-    scores: The score that the pipeline gives each entity; empty if the entities have no scores.
+    scores: The scores from 0 to 1 that the pipeline gives the entities; empty if they have no scores.
     """
 
     record: Record
@@ -44,7 +44,10 @@ class Ranking(Protocol):
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Yield the proposals, sorted by the lowest score of their entities, ascending; those without scores come last."""
+    """Yield the proposals, sorted by the lowest score of their entities, ascending.
+
+    Proposals without scores come last, as if their lowest score were 1.
+    """
     lowest: list[float] = []
 
     def add(chunk: list[Proposal]) -> None:

@@ -128,6 +128,9 @@ class Gold:
     def with_weights(self, weighted: BoolsT) -> "Gold":
         """Return a copy in which sequences with weights are partly annotated: neither `annotated` nor `unannotated`.
 
+        Weights from 0 to 1 make some allowed tags less probable. A sequence with weights needs the computation for
+        partly annotated sequences, even if its mask allows one tag or all tags at every row.
+
         weighted (np.ndarray): (batch_size,) bool: whether a sequence has a tag with a weight other than 1.
         """
         return replace(self, annotated=self.annotated & ~weighted, unannotated=self.unannotated & ~weighted)

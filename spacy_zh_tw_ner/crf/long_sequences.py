@@ -165,7 +165,8 @@ class LongSequence:
 
         patterns (np.ndarray): (n_kinds, 4) the tag indices of B, I, E and S of each kind (label).
         threshold (float): Probability, greater than 0.
-        RETURNS (list[Segment]): The spans, in no particular order.
+        RETURNS (list[Segment]): The spans, in no particular order: first row, row after the last, index of the kind in
+            `patterns`, and probability.
         """
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:

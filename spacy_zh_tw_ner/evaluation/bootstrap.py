@@ -26,7 +26,10 @@ FloatsT = npt.NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A score from 0 to 1, or a difference of scores from −1 to 1, and the ends of its 95 % confidence interval."""
+    """A score or a difference of two scores, with its confidence interval.
+
+    value: The score, from 0 to 1, or the difference, from −1 to 1. low, high: Ends of its 95 % interval.
+    """
 
     value: float
     low: float
@@ -38,7 +41,10 @@ class Estimate(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Precision, recall and F of one group of entities, such as a label, and its number of gold entities."""
+    """Scores of one group of entities, such as a label.
+
+    p, r, f: Precision, recall and F, from 0 to 1, with intervals. gold: Number of gold entities.
+    """
 
     p: Estimate
     r: Estimate
@@ -58,9 +64,10 @@ class Scores(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Difference of the F of two pipelines (second − first, from −1 to 1), and its two-sided p-value.
+    """Difference of the F of two pipelines.
 
-    The null hypothesis is that both pipelines are equally good.
+    f: F of the second pipeline − F of the first, from −1 to 1, with its interval.
+    p_value: Two-sided p-value. The null hypothesis is that both pipelines are equally good.
     """
 
     f: Estimate
@@ -176,7 +183,7 @@ def resampled_sums(counts: CountsT, *, resamples: int, seed: int) -> FloatsT:
 def shares(sums: FloatsT | CountsT) -> FloatsT:
     """Compute precision, recall and F from counts.
 
-    sums (FloatsT): (n, n_groups, 3) right, wrong and missed entities.
+    sums (FloatsT): (n, n_groups, 3) true positives, false positives and false negatives of each group, in n resamples.
     RETURNS (FloatsT): (n, 2 + n_groups, 3) precision, recall and F; the first two groups are micro and macro. A score
         is 0 if its denominator is 0. The scores of a group with neither gold nor predicted entities are NaN, and macro
         ignores them.

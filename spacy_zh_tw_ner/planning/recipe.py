@@ -24,7 +24,7 @@ class Recipe:
     section: Path of the Transformer's block in the config, such as "components.ner.model".
     n_windows: Sentences in a batch, each of one window. length: Wordpieces per window, including special ones.
     accumulate: Number of batches per update. optimizer: Name of the optimizer, such as "adamw".
-    n_labels: Labels of the head. n_layers: Number of layers; None for that of the base model.
+    n_labels: Number of labels of the head. n_layers: Number of layers; None for all layers of the base model.
     """
 
     settings: BackboneSettings  # of the base model

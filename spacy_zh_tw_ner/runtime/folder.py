@@ -35,7 +35,10 @@ GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 
 
 class Exported(NamedTuple):
-    """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF."""
+    """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF.
+
+    The comment of each field describes it.
+    """
 
     ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
     counts: npt.NDArray[np.int32]  # (0x110000,) number of wordpieces of each code point
@@ -57,7 +60,7 @@ class Exported(NamedTuple):
 
 
 def is_exported(folder: Path) -> bool:
-    """Return whether a folder has the files of an exported model."""
+    """Return whether a folder has the files `pipeline.json` and `model.onnx`. Their content is not checked."""
     return (folder / PIPELINE).is_file() and (folder / GRAPH).is_file()
 
 
@@ -89,7 +92,8 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
     """Check all fields of `pipeline.json`, and convert them.
 
     known (dict[str, Any]): The parsed JSON object.
-    RETURNS (dict[str, Any]): Name of a field of `Exported` → value, for all fields but ids, counts and firsts.
+    RETURNS (dict[str, Any]): Name → value of each field of `Exported`, except the arrays `ids`, `counts` and `firsts`,
+        which are from `pieces.npz`.
     RAISES (UnreadableFileError): If a field is missing or not valid.
     """
     labels = require_labels("labels", known.get("labels"))

@@ -1,4 +1,7 @@
-"""HTTP error responses: status, code and message. A message quotes no text of the request, only short option values."""
+"""HTTP error responses: status, code and message.
+
+A message never quotes a text to annotate. It may quote a short option of the request, such as the name of a pipeline.
+"""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -9,7 +12,7 @@ from ..errors import Errors, ServiceError
 
 
 class ClientGone(Exception):
-    """Raised if the client disconnects before its response is complete."""
+    """Raised by a route if the client disconnects before its response is complete. `Access` then logs status 499."""
 
 
 class Refusal(ServiceError):

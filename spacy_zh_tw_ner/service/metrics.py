@@ -50,7 +50,7 @@ class Metrics:
         self._queue_characters.set_function(lambda: engine.waiting[1])
 
     def watch_connections(self, pool: Sized) -> None:
-        """Report the number of open connections of this pool whenever metrics are collected."""
+        """Report `len(pool)`, the number of open connections, whenever metrics are collected."""
         self._connections.set_function(lambda: len(pool))
 
     def count_batch(self, batch: Batch) -> None:

@@ -121,7 +121,7 @@ def read_chunk(
     """Read the texts and targets of one chunk.
 
     folder (Path), manifest (Manifest): Folder of a complete pass, and its description.
-    chunk (int): Number of the chunk.
+    chunk (int): Number of the chunk, from 0.
     weight (float): Weight of each text in the loss of the student; an annotated text has the weight 1.
     YIELDS (tuple[str, SoftTarget]): A text, and the teacher's marginals and expected transition counts for it.
     RAISES (UnreadableFileError): If the file is missing or damaged.
@@ -203,7 +203,7 @@ def _predict(
 
 @dataclass(frozen=True)
 class _Numbered:
-    """A text with its index in the chunk."""
+    """A text with its index in the chunk. Its `len` is that of the text, as `divide` needs it to make batches."""
 
     index: int
     text: str

@@ -58,7 +58,7 @@ class ForwardPass:
 
 
 class MicroBatchRunner:
-    """Runs a backbone in micro-batches, and remembers how many wordpieces fit into memory.
+    """Runs a backbone in micro-batches, and stores how many wordpieces fit into memory, for later batches.
 
     backbone (Backbone): The Transformer, a torch module: ids and attention mask of windows → hidden states.
     scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass (loss scaling for fp16).
@@ -129,7 +129,7 @@ class MicroBatchRunner:
         return hidden, partial(self._backward, passes)
 
     def _forward_with_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Write the hidden states to `hidden`, and keep the graphs. If memory runs out, return an empty list."""
+        """Write hidden states to `hidden`; return passes with graphs, one per batch. If memory runs out, return []."""
         passes: list[ForwardPass] = []
         for batch in batches:
             state = _random_state(self.backbone.gpus)
@@ -142,7 +142,7 @@ class MicroBatchRunner:
         return passes
 
     def _forward_without_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Write the hidden states to `hidden`, without graphs, in micro-batches small enough for the backward pass."""
+        """Write hidden states to `hidden`, in micro-batches that fit into memory; return passes without graphs."""
         passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
