@@ -35,7 +35,7 @@ class RejectedRecord:
 
     line: Number of the line or row in the file, from 1.
     reason: The reason, for the list of rejects.
-    seen: The beginning of the record.
+    seen: The first SEEN characters of the record; empty for a Parquet row whose text is not a string.
     """
 
     line: int
@@ -69,11 +69,11 @@ class LoadedChunk:
     rejects: list[RejectedRecord] = field(default_factory=list)
 
     def add(self, read: Callable[[], InputRecord], line: int, seen: str) -> None:
-        """Read a record, and add it to `records` or, if it cannot be read, to `rejects`.
+        """Call a function that reads a record. Add the record to `records` or, if it cannot be read, to `rejects`.
 
         read (Callable[[], InputRecord]): Function that returns the record, or raises an UnusableRecordError.
         line (int): Number of the line or row, for the reject.
-        seen (str): Text of the record, for the reject.
+        seen (str): The whole record, for the reject, which quotes its first SEEN characters.
         """
         try:
             self.records.append(read())
@@ -174,6 +174,8 @@ class ChunkReader:
         """Return the rows of a chunk of a Parquet file as a `pyarrow.Table`.
 
         Each row group is decoded only once if chunks are requested in file order.
+
+        RAISES (CorpusError): If the file has changed, so that the chunk is no longer in it.
         """
         if self._next[0] != chunk.group or self._next[1] > chunk.start:
             self._rows, self._next = self._group(chunk.group), (chunk.group, 0)

@@ -54,6 +54,7 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
 
     nO (Optional[int]): Number of tags, if it is already fixed.
     rate (float): Learning rate of the transition scores, as a multiple of that of the other parameters.
+    RETURNS (Model[list[Floats2d], list[Floats2d]]): The layer, whose attribute `rate` has the rate.
     """
     return Model(
         "transitions",
@@ -142,11 +143,12 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
 
 
 def check_tagger(model: TaggerT, n_tags: int) -> None:
-    """Check the arrays of a head that was read from a file.
+    """Check the arrays of a head that was read from a file, and call the hooks `check` of its encoder.
 
     model (Model): The model of `build_crf_tagger_v1`.
     n_tags (int): Number of tags of the loaded labels.
-    RAISES (UnreadableFileError): For arrays of wrong shape or type, and for values that are not finite.
+    RAISES (UnreadableFileError): For arrays of wrong shape or type, values that are not finite, and transition scores
+        or a rate that are too large.
     """
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
     encoder = model.get_ref("tok2vec")
@@ -176,12 +178,12 @@ def _new_id() -> int:
 
 
 def _grow_all(old: ArrayT, size: int) -> ArrayT:
-    """Pad an array with zeros to `size` in every dimension."""
+    """Return a copy of an array, padded at the end of every dimension with zeros to `size`."""
     return np.pad(old, [(0, size - n) for n in old.shape])
 
 
 def _grow_first(old: ArrayT, size: int) -> ArrayT:
-    """Pad a matrix with rows of zeros to `size` rows."""
+    """Return a copy of a matrix, with rows of zeros added at the end so that it has `size` rows."""
     return np.pad(old, [(0, size - len(old)), (0, 0)])
 
 

@@ -120,7 +120,7 @@ class PiiFinder(Pipe):
         return (LABELS if self._labels is None else self._labels) + (NAME_LABELS if self.names else ())
 
     def __call__(self, doc: Doc) -> Doc:
-        """Find the personal data of a document and add it to `doc.ents`."""
+        """Find the personal data of a document, add it to `doc.ents`, and return the same document."""
         found = self._find(doc)
         if found:
             self._add_entities(doc, found)
@@ -198,7 +198,7 @@ class PiiFinder(Pipe):
         """
 
     def _settings(self) -> dict[str, Any]:
-        """Return the settings as a dictionary that can be serialized as JSON."""
+        """Return the arguments of the constructor, except `name`, as a dictionary that can be serialized as JSON."""
         labels = None if self._labels is None else list(self._labels)
         numbers = {"min_score": self.min_score, "priority": self.priority}
         return {"labels": labels, **numbers, "overwrite": self.overwrite, "names": self.names}
@@ -206,7 +206,7 @@ class PiiFinder(Pipe):
     def _load(self, data: bytes) -> None:
         """Parse and check settings in JSON, and set them.
 
-        Call it inside `reading`, which raises an UnreadableFileError with the file name for damaged settings.
+        Call it in the context manager `reading`, which turns errors into an UnreadableFileError with the file name.
 
         data (bytes): JSON in UTF-8, from `to_bytes` or a file of `to_disk`.
         """
@@ -219,7 +219,7 @@ class PiiFinder(Pipe):
         self._configure(names, min_score, priority, overwrite, with_names)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Return the settings as JSON. `exclude` is not used."""
+        """Return the settings as JSON in UTF-8. `exclude` is not used."""
         text: str = srsly.json_dumps(self._settings())
         return text.encode("utf-8")
 
@@ -265,7 +265,7 @@ def register_rule_extension() -> None:
 
 
 def _number(settings: dict[str, Any], key: str) -> float:
-    """Check that the setting `key` is a number, and return it as a float."""
+    """Return the setting `key` as a float; raise an UnreadableFileError if it is missing or not a number."""
     value = settings.get(key)
     require(isinstance(value, int | float) and not isinstance(value, bool), key, value, "a number")
     return float(settings[key])

@@ -109,7 +109,8 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
 
     data (dict): The object.
     names (FieldNames): `tokens` and `tags` are the names of the fields, or None to search for common names.
-    RETURNS (Optional[TokensAndTags]): None if the object has no such pair of lists.
+    RETURNS (Optional[TokensAndTags]): The values of both fields. If no pair is valid, those of an invalid pair with the
+        expected names, so that the reader can report the reason. None if there is no such pair either.
     """
     tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS
     present = [field for field in tokens_fields if isinstance(data.get(field), list)]
@@ -198,6 +199,7 @@ def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
     field (str), value (Any): Name and value of the field.
     YIELDS (tuple[Any, Optional[str]]): A span as it is in the file, such as a list or an object; and the annotated text
         if the layout is CLUENER's, whose spans are grouped by text, otherwise None.
+    RAISES (NotUsable): If the value is neither a list of spans nor an object of labels.
     """
     if isinstance(value, list):
         yield from ((item, None) for item in value)
@@ -218,7 +220,10 @@ def _is_object_of_lists(value: ObjectT) -> bool:
 
 
 def _cluener_items(field: str, value: ObjectT) -> Iterator[tuple[Any, str | None]]:
-    """Yield spans of CLUENER's layout, {label: {text: [[start, end], …]}}, as [start, end, label] with the text."""
+    """Yield spans of CLUENER's layout, {label: {text: [[start, end], …]}}, as ([start, end, label], text).
+
+    RAISES (NotUsable): If the value of a label is not an object.
+    """
     for label, surfaces in value.items():
         if surfaces is None:
             continue

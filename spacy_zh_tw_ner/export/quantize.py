@@ -86,7 +86,7 @@ def _convert(shim: BackboneShim, to: str) -> None:
 
 
 def default_target(nlp: Language) -> str:
-    """Return the target that suits a pipeline: "bf16" if it has BiLSTMs and no Transformer, else "int8"."""
+    """Return the default of `to` for a pipeline: "bf16" if it has BiLSTMs and no Transformer, else "int8"."""
     return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
 
 
@@ -106,12 +106,12 @@ def require_encoder(nlp: Language, to: str) -> None:
 
 
 def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
-    """Return the Transformers of this package in all components of a pipeline, including those inside a recognizer."""
+    """Yield the thinc shim of each Transformer of this package in a pipeline, also of those inside a recognizer."""
     return (shim for layer in _layers(nlp) for shim in layer.shims if isinstance(shim, BackboneShim))
 
 
 def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Return all layers in the components of a pipeline that are a BiLSTM of this package."""
+    """Yield the layers in the components of a pipeline that are a BiLSTM of this package."""
     return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
 
 

@@ -36,7 +36,7 @@ def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = 
     n_windows (int): Number of windows in the batch.
     length (int): Wordpieces per window.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
-    accumulates (bool): Whether gradients of an earlier batch exist before the step.
+    accumulates (bool): Whether gradients of an earlier batch exist before the step (gradient accumulation).
     RETURNS (int): Bytes of activations, temporary tensors and gradients at the peak.
     """
     backbone.train()
@@ -151,9 +151,10 @@ class Emulation(TorchFunctionMode):
 
 @contextmanager
 def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
-    """Patch `torch.autocast`, so that `torch.autocast("meta", …)` switches the emulation on and off.
+    """Context manager: replace `torch.autocast`, which does not support the `meta` device, and restore it at the end.
 
-    torch itself does not support autocast on the `meta` device.
+    `torch.autocast("meta", …)` then switches on the emulated autocast in its block, or off if `enabled` is False. With
+    the precision "fp32", the emulated autocast stays off.
 
     emulation (Emulation): The emulation that is switched.
     """
@@ -227,7 +228,7 @@ class _Packed(torch.autograd.Function):
 
 
 def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str) -> None:
-    """Replace all linear layers of a model by `PackedLinear`.
+    """Replace all layers in a model whose class is `nn.Linear` by a `PackedLinear`.
 
     model (nn.Module): The model on the `meta` device; changed in place.
     settings (QuantizationSettings): Kind of quantization and compute type.

@@ -93,9 +93,9 @@ def propose(
 
 
 class _Rejects:
-    """Callback for the answers of a language model that cannot be used: counts and collects them.
+    """Callback that counts and collects the answers of a language model that cannot be used.
 
-    `read_answers` calls it for each of them, with the place in the file, the reason and the text.
+    `read_answers` calls it for each such answer, with file and line, the reason and the text of the answer.
 
     name (str): Name of the source.
     tally (SourceTally): Counts of the source; the answers are counted by reason in `rejected`.
@@ -185,7 +185,8 @@ def annotate_partially(
 def _spans(doc: Doc, entities: Iterable[Entity]) -> list[Span]:
     """Convert entities with character offsets to spans of a document with character tokens.
 
-    White space between tokens is not a token. So an entity that consists only of such white space is left out.
+    A single space after a character is not a token. So an entity that begins or ends with such a space gets a shorter
+    span, and one that is only such a space is left out.
     """
     spans = (doc.char_span(e.start, e.end, label=e.label, alignment_mode="contract") for e in entities)
     return [span for span in spans if span is not None and len(span)]
@@ -209,6 +210,7 @@ def _suggestions(
     source (SourceSettings), settings (ProposalSettings): Settings of this source, and of all sources.
     tally (SourceTally): The counts of the source, which are increased.
     rejected (list[dict[str, object]]): One object is appended for each rejected proposal.
+    YIELDS (Suggestion): Span and mapped label, name of the source, and the precision of the source for the label.
     """
     text, any_found = record.text, False
     for proposal in found:

@@ -1,4 +1,4 @@
-"""Recognizer of a spaCy pipeline."""
+"""Recognize entities of texts with a spaCy pipeline, for the service, batch annotation and other callers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,7 +110,7 @@ class SpacyRecognizer:
                 yield
 
     def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
-        """Process one long document. After each component, the thread may do other work (a safe point).
+        """Process one document, and return its entities. After each component is a safe point (see `safe_points`).
 
         If the last component that sets entities is a CRF recognizer, its prediction is returned without being written
         to the document: writing the entities of a million characters would hold the GIL for a tenth of a second.
@@ -153,6 +153,7 @@ def load_spacy_recognizer(
     gpu_id (int): GPU id, or -1 for the CPU.
     learn_characters (bool): Whether to add all characters of ASCII and Big5 to the vocabulary permanently.
     RETURNS (SpacyRecognizer): The recognizer.
+    RAISES (ZhTwNerError): If the pipeline cannot be loaded, or there is no GPU of this id.
     """
     if gpu_id >= 0:
         require_gpu(gpu_id)

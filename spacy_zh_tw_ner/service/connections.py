@@ -69,7 +69,7 @@ class ConnectionPool:
         return len(self._waiting) + len(self._busy)
 
     def add(self, connection: "Connection") -> None:
-        """Add a new connection; at the limit, close the one that has waited longest for a request."""
+        """Add a new connection as waiting; at the limit, close the one that has waited longest, if any is waiting."""
         if len(self) >= self.limit and self._waiting:
             oldest = next(iter(self._waiting))
             self.drop(oldest, "limit")
@@ -87,7 +87,7 @@ class ConnectionPool:
             self._busy.add(connection)
 
     def remove(self, connection: "Connection") -> None:
-        """Remove a closed connection."""
+        """Remove a closed connection. Nothing happens if it is not in the pool."""
         self._waiting.pop(connection, None)
         self._busy.discard(connection)
 
@@ -218,7 +218,10 @@ class Connection(H11Protocol):
         return False
 
     def refuse_late_header(self) -> None:
-        """Close a connection whose headers are late; send a 408 response if part of them was received."""
+        """Close a connection whose headers are late; send a 408 response if part of them was received.
+
+        `ConnectionPool.sweep` calls it.
+        """
         if self._ignored and not self._requests and not self.transport.get_write_buffer_size():
             self._answer(HTTPStatus.REQUEST_TIMEOUT, Errors.ZT564.format(seconds=self._pool.header_timeout))
         else:
@@ -238,7 +241,7 @@ class Connection(H11Protocol):
             self._answer(HTTPStatus.BAD_REQUEST, Errors.ZT566)
 
     def _answer(self, status: HTTPStatus, message: str) -> None:
-        """Send an error response although no request was parsed, and close the connection."""
+        """Send an error response with a JSON body although no request was parsed, and close the connection."""
         body = json.dumps(Refusal(status, message).body).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"

@@ -144,11 +144,14 @@ def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Fin
 
 
 def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[Finding]:
-    """Yield a finding for an account after 帳號 or ID.
+    """Yield a finding, or none, for an account after a word such as 帳號 or ID that has no word for a platform near it.
 
     The label is that of a word for a platform in the six characters after the account. If there is none, it is that of
-    the nearest such word before the account. Without any such word, an account with a sign such as "." after ID gets
-    the label LINE_ID. Accounts of letters only or of digits only are not found.
+    the last such word in the `CHARS_BEFORE_ACCOUNT` characters before. Without any such word, an account with a sign
+    such as "." after ID gets the label LINE_ID. Accounts of letters only or of digits only are not found.
+
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
+    match (re.Match[str]): The match of NAMED_ACCOUNT.
 
     在PTT賣過票，…… 帳號 windbell77      PTT_ID, by the word PTT
     帳號 windbell77 已水桶               PTT_ID, by the word 水桶: moderators of PTT suspend (水桶) accounts
@@ -166,7 +169,7 @@ def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[
 
 
 def _account_after_platform(view: str, match: "re.Match[str]", platform: Platform) -> Iterator[Finding]:
-    """Yield a finding for an account without "@" after a word for a platform.
+    """Yield a finding, or none, for a possible account without "@" after a word for a platform.
 
     The words and signs of GAP, such as ID and 是, may be between the platform and the account. If other words are
     between them, the account is only found if it contains a sign such as "_", and its score is lower.

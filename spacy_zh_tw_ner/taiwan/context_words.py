@@ -98,7 +98,7 @@ class ContextFinder:
 
     @cached_property
     def _places(self) -> list[tuple[int, int, Context | None]]:
-        """Start, end and context of each context word and of each end of a sentence.
+        """(start, end, context) of each context word and of each character that ends a sentence, in order of the text.
 
         The context of a character that ends a sentence is None.
         """

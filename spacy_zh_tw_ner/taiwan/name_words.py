@@ -2,7 +2,7 @@
 
 
 def _characters(text: str) -> str:
-    """Return the characters of a text without white space."""
+    """Remove the white space of a text, and return the other characters as one string."""
     return "".join(text.split())
 
 

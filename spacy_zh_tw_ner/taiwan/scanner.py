@@ -95,9 +95,10 @@ class _AccountWords:
 
 
 def _segments(found: list[Finding]) -> list[Segment]:
-    """Convert findings to segments for interval scheduling. The kind of each segment is the index of its finding.
+    """Convert findings to segments (weighted intervals), of which `choose` keeps those that do not overlap.
 
-    The weight is score × length, so that the segment of a whole address outweighs that of a number in the address.
+    The `kind` of a segment is the index of its finding. Its `score`, the weight, is score × length of the finding, so
+    that a whole address outweighs a number in the address.
     """
     return [Segment(f.start, f.end, index, f.score * (f.end - f.start)) for index, f in enumerate(found)]
 

@@ -84,7 +84,10 @@ def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[Pro
 
 
 def read_progress(path: Path) -> list[ProgressReport]:
-    """Read the reports of the last run in a file. If the run was resumed, earlier reports of it are included.
+    """Read the reports of the last run in a file.
+
+    Each report makes the reports of the same or later steps before it in the file obsolete. So a new run replaces an
+    older one, and a resumed run keeps its reports from before its checkpoint.
 
     path (Path): A `progress.jsonl`, which may be missing or have incomplete lines.
     RETURNS (list[ProgressReport]): Reports with ascending steps.

@@ -41,7 +41,7 @@ def _are_regions(value: Any, needed: str = "end") -> bool:
 
 
 def is_unlabelled_task(data: dict[str, Any]) -> bool:
-    """Return whether an object is a task without a submitted annotation."""
+    """Return whether an object is a task without annotations, apart from cancelled (skipped) ones."""
     return not is_minimal(data) and not _finished(data)
 
 
@@ -166,7 +166,7 @@ def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
 def _annotator(annotation: dict[str, Any]) -> str:
     """Return the name of the annotator: the e-mail address, user name or number in `completed_by`.
 
-    Some exports have an object with these values, and others only the number.
+    Some exports have an object with these values, and others only the number. If there is none, "" is returned.
     """
     person = annotation.get("completed_by")
     if isinstance(person, dict):
@@ -200,7 +200,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
     regions (list[dict]): The regions of the task.
     names (FieldNames): `text` is the name that the user gave, or None.
     fields (Counter[str]): Field → number of earlier tasks in which it was the text.
-    RAISES (NotUsable): If several fields may be the text.
+    RAISES (NotUsable): If no rule finds a field: no value is a string, or several are.
     """
     if names.text:
         return names.text
@@ -222,7 +222,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
 
 
 def _contains(text: str, region: dict[str, Any]) -> bool:
-    """Return whether a string contains the annotated text that a region repeats. White space is ignored."""
+    """Return whether a string contains the string `value.text` of a region. White space is ignored."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
