@@ -101,7 +101,10 @@ def check_gpu(gpu_id: int) -> str | None:
 
 
 def cuda_extra() -> str:
-    """Return the name of the extra that installs CuPy for the CUDA version of torch, such as "cuda12x"."""
+    """Return the name of the extra that installs CuPy for the CUDA version of torch, such as "cuda12x".
+
+    If torch is built without CUDA, the name is "cuda12x".
+    """
     major = (torch.version.cuda or "12").partition(".")[0]
     return f"cuda{major}x"
 

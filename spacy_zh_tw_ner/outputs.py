@@ -65,6 +65,7 @@ def write_folder(target: Path, write: Callable[[Path], object], *, force: bool =
     target (Path): The output folder.
     force (bool): Whether to replace a folder that this package has written.
     write (Callable[[Path], object]): Called with an empty temporary folder, which replaces the target afterwards.
+    RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     with output_folder(target, force=force) as folder:
         write(folder)
@@ -237,6 +238,6 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _listed(names: list[str], limit: int = 5) -> str:
-    """Join up to `limit` names with commas, for a message; if there are more, append their number."""
+    """Join up to `limit` names for a message, and append the number of the others: "a, b and 3 more"."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

@@ -90,8 +90,8 @@ class CRFPipe(Pipe):
     def _make_decoder(self) -> DecoderT:
         """Return an object that converts emissions to entities with their probabilities.
 
-        `predict` calls this once, and then the methods of the object: `decode` for a batch of short documents, and
-        `decode_long` for each long document. The object has the current transitions, temperature and `min_score`.
+        Each call of `predict` creates one such object, with the current transitions, temperature and `min_score`. Then
+        it calls `decode` of the object for each batch of short documents, and `decode_long` for each long document.
         """
 
     @abstractmethod
@@ -134,7 +134,10 @@ class CRFPipe(Pipe):
     def _check_loaded(self) -> None:
         """Check labels and temperature that were read from a file.
 
-        RAISES (UnreadableFileError): If the labels are not distinct strings, or the temperature is out of range.
+        `self.cfg` has the values. It is replaced by a dictionary of these two alone. A missing temperature becomes 1.
+
+        RAISES (UnreadableFileError): If the labels are not distinct strings, or the temperature is not from 0.001 to
+            1000.
         """
         labels = require_labels("labels", self.cfg.get("labels"))
         temperature = in_range("temperature", self.cfg.get("temperature", 1.0), MIN_TEMPERATURE, MAX_TEMPERATURE)
@@ -192,6 +195,7 @@ class CRFPipe(Pipe):
 
         decoder (DecoderT): Result of `_make_decoder`.
         doc (Doc): The document; it is not changed.
+        RETURNS (Prediction): Its entities with scores.
         """
         evidence = find_evidence([doc], self.scheme)
         return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)

@@ -113,7 +113,7 @@ def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> 
 
 
 def _is_ours() -> bool:
-    """Return whether this module has defined `Span._.normalized`, and not another package."""
+    """Return True if this module has defined `Span._.normalized`; False if another package has, or nothing has."""
     return Span.has_extension(NORMALIZED) and Span.get_extension(NORMALIZED)[2] is get_normalized
 
 
@@ -181,7 +181,10 @@ def _as_date(value: Any) -> date | None:
 
 
 def register_extensions() -> None:
-    """Define `Span._.normalized` and `Doc._.reference_date` if missing; warn if another package has defined one."""
+    """Define the extension attributes `Span._.normalized` and `Doc._.reference_date`, if they are not defined yet.
+
+    If another package has defined one of them, it is kept, and a warning is issued.
+    """
     if not Span.has_extension(NORMALIZED):
         Span.set_extension(NORMALIZED, getter=get_normalized)
     elif not _is_ours():

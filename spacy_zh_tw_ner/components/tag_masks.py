@@ -101,7 +101,11 @@ class GoldProblems:
     first_overlapping: str = ""
 
     def add_unusable(self, n: int, text: str) -> None:
-        """Count `n` annotations of a text that fit no legal tag sequence."""
+        """Add to the count of annotations that fit no legal tag sequence.
+
+        n (int): Number of such annotations in a text; may be 0.
+        text (str): The text. If it is the first with such annotations, its beginning is stored in `first_unusable`.
+        """
         if n and not self.n_unusable:
             self.first_unusable = text[:40]
         self.n_unusable += n

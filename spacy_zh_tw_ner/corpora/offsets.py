@@ -27,7 +27,7 @@ class RawSpan(NamedTuple):
 
     start, end: Offsets in the unit of the file.
     label: Label of the annotation.
-    surface: The annotated text, if the file repeats it.
+    surface: The annotated text as the file repeats it; None if it does not.
     gaps: Start and end of each gap in a discontinuous brat annotation. Gaps may contain only white space.
     origin: Line of the annotation; used only in the message that rejects an annotation with gaps.
     """
@@ -45,10 +45,8 @@ class RawRecord:
     """A text and its spans with the offsets of the file. `resolve_offsets` converts it to a `Record`.
 
     text, spans: The text and its annotations. origin: File and line, for messages.
-    doc_id: Id of the document. rejects: Annotations that the reader has rejected.
-    annotator: Person who annotated the text. task: Id of the text in the annotation tool.
-
-    A string is empty if the file does not have the value.
+    doc_id: Id of the document, or "". rejects: Annotations that the reader of the format has rejected.
+    annotator: Person who annotated the text, or "". task: Id of the text in the annotation tool, or "".
     """
 
     text: str
@@ -136,12 +134,12 @@ def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
 def resolve_offsets(
     read: RawReaderT, path: Path, reading: Reading, *, default: Convention = CODEPOINT
 ) -> Iterator[Record]:
-    """Read a file twice: first to detect its convention for offsets, then to convert the offsets.
+    """Read a file: once to detect its convention for offsets, and again to convert the offsets.
 
     read (RawReaderT): The reader of the format.
     path (Path): The file.
-    reading (Reading): `offsets` names the convention or is "auto"; `notify` receives a message if the detected
-        convention is not the default, or is uncertain.
+    reading (Reading): `offsets` names the convention, or is "auto" to detect it. With "auto", `notify` receives a
+        message if the result is not the default, or some offsets are ambiguous. Otherwise, the file is read once.
     default (Convention): The documented convention of the format.
     YIELDS (Record): Records with entities in code points. Spans that fit no convention are in `rejects`.
     RAISES (CorpusError): If `offsets` names an unknown convention, or `read` cannot read the file.
@@ -173,7 +171,7 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Count, for each convention of offsets, how many spans of a record fit its text."""
+        """Count, for each convention, the spans of a record that fit it best, and those that are impossible by it."""
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
             if span.surface is not None:
@@ -194,7 +192,8 @@ class _Survey:
         """Choose the convention of a file from the counts, after all of its records were added.
 
         path (Path): The file, for the messages.
-        reading (Reading): `notify` receives a message if the convention is not the default, or is uncertain.
+        reading (Reading): `notify` receives a message if the convention is not the default, or some offsets are
+            ambiguous: units differ there, and the file does not repeat the annotated texts.
         """
         if self.n_with_surface:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)

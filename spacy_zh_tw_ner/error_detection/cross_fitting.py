@@ -106,7 +106,7 @@ class FoldPipelines:
     def train(self, notify: NotifyT = print, *, gpu_id: int = -1) -> None:
         """Train the pipelines that are not finished. The training logger prints its table to stdout.
 
-        notify (Callable[[str], object]): Receives one message per pipeline.
+        notify (Callable[[str], object]): Receives one message per pipeline: it is finished, or its training starts.
         gpu_id (int): GPU id, or -1 for the CPU.
         """
         self.work.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ class FoldPipelines:
             write_whole(run / DONE, b"")
 
     def pipelines(self) -> Iterator[tuple[Language, list[int]]]:
-        """Load the pipeline of each fold. If a fold has several pipelines, they are combined to an ensemble.
+        """Load the pipeline of each fold, after `train`. Several pipelines of a fold are combined to an ensemble.
 
         YIELDS (tuple[Language, list[int]]): The pipeline, and the indices of the sentences in its fold, on which it was
             not trained.

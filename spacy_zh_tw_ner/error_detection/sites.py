@@ -33,8 +33,9 @@ class Site(NamedTuple):
     """A place where an annotation may be wrong.
 
     sentence: Index of the sentence. entity: The gold entity or the probable entity, with character offsets.
-    is_gold: True for a gold entity. probability: Probability that an entity has exactly these ends and this label.
-    features: Features for the logistic regression: eight for a gold entity, three for a probable one.
+    is_gold: True for a gold entity, or a wrong entity that was planted in its place; False for a probable entity.
+    probability: Probability that an entity has exactly these ends and this label.
+    features: Features for the logistic regression: eight if `is_gold`, otherwise three, in a fixed order.
     """
 
     sentence: int
@@ -62,9 +63,10 @@ class Judgement(NamedTuple):
 
 
 def count_names(records: Sequence[Record]) -> NamesT:
-    """Count the gold entities with the same text (surface).
+    """Count the gold entities of a corpus that have the same text (surface).
 
-    RETURNS (NamesT): (surface, label) → number of entities with this label; and surface → number with any label.
+    RETURNS (NamesT): One `Counter` with two kinds of keys: (surface, label) → number of entities with this text and
+        this label; surface → number of entities with this text and any label.
     """
     names: NamesT = Counter()
     for record in records:

@@ -82,11 +82,12 @@ def create_init_from_hf_v1(
 ) -> Callable[[Language], None]:
     """Registered as `spacy-zh-tw-ner.init_from_hf.v1`: start fine-tuning with the classifier of a checkpoint.
 
-    The weights of the classifier are copied into the head of the recognizer, for the labels that both have.
+    The weights of the classifier are copied into the head of the recognizer, for the labels that both have. Transition
+    scores become 0. Characters are split into wordpieces as in the training of the checkpoint.
 
     name (str): The token classification checkpoint from which the encoder is loaded: id on the Hub, or folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    component (Optional[str]): Name of the recognizer, if there are several.
+    component (Optional[str]): Name of the recognizer; null for the first one of the pipeline.
     RETURNS (Callable[[Language], None]): Callback for [initialize.after_init]. spaCy calls it with the initialized
         pipeline, which it changes in place.
     """

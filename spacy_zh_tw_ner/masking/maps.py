@@ -67,7 +67,9 @@ def unmask(text: str, map: MaskMap, *, what: str = "this text") -> str:
 
 
 def write_maps(path: Path, maps: Iterable[MaskMap]) -> None:
-    """Write a map file that only its owner can read (mode 0600). On Windows, a warning asks for an ACL instead.
+    """Write a map file that only its owner can read (mode 0600).
+
+    On Windows, file modes have no such effect. So a warning is issued there, which asks the user to restrict access.
 
     path (Path): The file, which is replaced if it exists.
     maps (Iterable[MaskMap]): The maps, in the order of their texts.

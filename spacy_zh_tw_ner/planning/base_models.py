@@ -118,5 +118,5 @@ def trimmed_size(name: str, revision: str | None = None) -> int:
 
 
 def is_trimmed_offline(name: str) -> bool:
-    """Return whether `trimmed_size` can compute its result for this base model without network."""
+    """Return whether `trimmed_size` needs no network for a base model: a key of TRIMMED, or an existing folder."""
     return name in TRIMMED or Path(name).is_dir()

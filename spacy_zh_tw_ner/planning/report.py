@@ -16,13 +16,15 @@ DEFAULT_VRAM = 12.0
 
 @dataclass(frozen=True)
 class PlanReport:
-    """Result of `make_report`: how much memory training with a config takes, and changes that make it fit.
+    """Result of `make_report`: how much memory training with a config takes, and changes that reduce it.
 
-    name, recipe, vram: The config, and the memory of the GPU in GiB.
+    name: Name of the config. recipe: The settings of the config on which the memory depends.
+    vram: Memory of the GPU in GiB.
     plan: Memory of a training step with the unchanged config.
     largest: Window length in wordpieces → largest number of windows in a batch that fits.
-    parts: Memory of one micro-batch, if the batch fits only in parts; else None.
-    reductions, fitting: Changes that save memory, in order; and the config with all of them.
+    parts: Memory of one micro-batch, if the batch does not fit as a whole, but fits in micro-batches; else None.
+    reductions: Changes to apply one after the other, with the memory after each. Empty if the unchanged config fits.
+    fitting: The config with all changes. It fits, unless no change saves enough memory.
     """
 
     name: str  # name of the config
@@ -84,7 +86,7 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
 
 
 def _preset_vram(name: str) -> float:
-    """Return the GPU memory in GiB that a preset is made for, or the default."""
+    """Return the GPU memory in GiB that the preset of this name is made for; 12 (DEFAULT_VRAM) for other names."""
     try:
         return float(preset_notes(name)["vram"]) or DEFAULT_VRAM
     except (KeyError, PlanError):

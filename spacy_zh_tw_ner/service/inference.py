@@ -147,7 +147,7 @@ async def request_gazetteer(
 
 
 def _check_label(label: str, known: Sequence[str]) -> None:
-    """Raise a `Refusal` with status 422 if the pipeline does not have the label."""
+    """Raise a `Refusal` with status 422 if a label of a request is not in `known`, the labels of the pipeline."""
     if label not in known:
         raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
 

@@ -80,7 +80,7 @@ class ServedPipeline:
 
         These are `version`, `labels`, `span_labels`, `evidence_labels` and `min_score`.
 
-        load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
+        load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package. Its errors are not caught.
         """
         _, self.version = _describe_files(self.name, source_folder(self.source))
         recognizer = load(self.source)
@@ -113,7 +113,7 @@ class ModelCache:
         self._lock = threading.Lock()  # for changes of the two dictionaries
 
     def __getitem__(self, name: str) -> ServedPipeline:
-        """Return the pipeline that new requests with this name use."""
+        """Return the pipeline that new requests with this name use. An unknown name raises a KeyError."""
         return self._current[name]
 
     @property
@@ -128,6 +128,8 @@ class ModelCache:
 
         wanted (ServedPipeline | str): A pipeline, or the name of one. A pipeline that is not in memory and has been
             replaced since is not loaded: the pipeline that has replaced it is used.
+        RETURNS (Recognizer): The recognizer, which is now the most recently used one.
+        RAISES (ZhTwNerError): If it cannot be loaded.
         """
         pipeline = self._current[wanted] if isinstance(wanted, str) else wanted
         if pipeline.recognizer is None:

@@ -147,6 +147,7 @@ def is_household_id(text: str) -> bool:
 def is_bank_code(text: str) -> bool:
     """Return whether a text is the code of a bank, credit department or post office (金融機構代號), such as 700.
 
+    The text is looked up in the list BANK_CODES.
     Source: 財金資訊股份有限公司 "金融機構代號" (Financial Information Service Co.).
     """
     return compact(text) in BANK_CODES

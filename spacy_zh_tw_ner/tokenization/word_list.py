@@ -17,7 +17,9 @@ ValueT = TypeVar("ValueT")
 
 
 class WordIndex(Generic[ValueT]):
-    """Dictionary of words that finds all their occurrences in a text. Values must not be None.
+    """Dictionary of words that finds all their occurrences in a text.
+
+    It is created empty, and `index[word] = value` adds a word. Values must not be None.
 
     For each position of a text, the search extends a prefix by one character at a time, as long as a word begins with
     this prefix. Prefixes of up to LONGEST_PREFIX characters are stored: storing all prefixes of long words would take

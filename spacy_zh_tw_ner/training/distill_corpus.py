@@ -78,7 +78,10 @@ class DistillCorpus:
             yield from texts
 
     def _next_gold(self, nlp: Language) -> Example:
-        """Return the next annotated example; after the last one, the first of a new pass over them."""
+        """Return the next annotated example; after the last one, the first of a new pass over them.
+
+        RAISES (CorpusError): If there are no annotated examples.
+        """
         assert self.gold is not None  # its share is 0 otherwise
         example = next(self._golds, None)
         if example is None:

@@ -109,12 +109,15 @@ def require_trainable(model: nn.Module, name: str) -> None:
 
 
 def gpu_memory() -> dict[int | str, int]:
-    """Return the bytes that quantized weights may take on each GPU. (They cannot be offloaded to main memory.)"""
+    """Return number of a GPU → bytes that quantized weights may take on it. Main memory and disk are left out.
+
+    (Quantized weights cannot be offloaded.)
+    """
     return {device: size for device, size in _memory(torch.device("cuda")).items() if isinstance(device, int)}
 
 
 def _memory(device: torch.device) -> dict[int | str, int]:
-    """Return the bytes that weights may take on each device. A disk has no limit.
+    """Return the bytes that weights may take on each device: a share of its free memory. A disk has no limit.
 
     device (torch.device): The device of inputs and outputs. If it is the CPU, no GPU is used.
     RETURNS (dict[int | str, int]): Number of a GPU, or "cpu" → bytes.
@@ -127,6 +130,8 @@ def _memory(device: torch.device) -> dict[int | str, int]:
 
 def _places(model: Base, device: torch.device) -> dict[str, str]:
     """Choose a place for each block of a model. A block is a layer, or a top-level module such as the embeddings.
+
+    GPUs are filled evenly first, then main memory, then the disk. Quantized models stay on the GPUs where they are.
 
     model (Base): The model, with its adapters.
     device (torch.device): The device of inputs and outputs.

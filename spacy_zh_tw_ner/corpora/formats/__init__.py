@@ -1,4 +1,5 @@
 """Read and write the annotation formats, one module per format, and detect the format of a file.
 
-`corpora.convert` reads the formats by the table `detection.FORMATS`, and `corpora.export` writes some of them.
+The table `detection.FORMATS` has the reader of each format, which `corpora.convert` calls. `corpora.export` calls the
+writers. Some formats have no writer.
 """
