@@ -26,6 +26,8 @@ def report_agreement(
     page (Optional[Path]): HTML page of the texts whose annotations differ; None for no page.
     text_field (Optional[str]): Name of the field that has the text of a record; None to detect it.
     offsets (str): Unit of the offsets of entities, such as "codepoint" or "utf16"; "auto" to detect it for each file.
+    RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.
+    RAISES (OutputError): If `output` or `page` would replace a file of another kind, or one of the sources.
     """
     from ..atomic_writes import write_whole
     from ..corpora.annotators import match_texts, read_annotators
@@ -80,7 +82,7 @@ def _print(report: "AgreementReport") -> None:
 
 
 def _print_text(one: "SharedText") -> None:
-    """Print a text once for each of its annotators, with the entities of this annotator in brackets."""
+    """Print the origin of a text, then the text once for each annotator, with this annotator's entities in brackets."""
     print(one.origin)
     for name, entities in one.readings.items():
         print(f"  {name}: {' '.join(in_brackets(one.text, entities).split())}")
@@ -88,7 +90,7 @@ def _print_text(one: "SharedText") -> None:
 
 
 def in_brackets(text: str, entities: "Iterable[Entity]") -> str:
-    """Return a text with its entities, which do not overlap, as [text](label)."""
+    """Mark the entities of a text, which do not overlap, as in "[王小明](PERSON)住在[臺北](GPE)"; return the result."""
     parts, position = [], 0
     for start, end, label in sorted(entities):
         parts += [text[position:start], f"[{text[start:end]}]({label})"]

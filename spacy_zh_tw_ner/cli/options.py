@@ -43,7 +43,8 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def corpus_format(value: str) -> str:
-    """Return the format that `convert --format` names, ignoring case: "auto" or a key of `FORMATS`.
+    """Return the format that `convert --format` names, ignoring case: "auto" or a key of
+    `corpora.formats.detection.FORMATS`.
 
     RAISES (typer.BadParameter): If there is no such format.
     """
@@ -53,7 +54,7 @@ def corpus_format(value: str) -> str:
 
 
 def export_format(value: str) -> str:
-    """Return the format that `export --format` names, ignoring case: one of `WRITERS`.
+    """Return the format that `export --format` names, ignoring case: a key of `corpora.export.WRITERS`.
 
     RAISES (typer.BadParameter): If there is no such format.
     """
@@ -63,7 +64,8 @@ def export_format(value: str) -> str:
 
 
 def offset_unit(value: str) -> str:
-    """Return the unit of offsets that `--offsets` names, ignoring case: "auto" or a key of `CONVENTIONS`.
+    """Return the unit of offsets that `--offsets` names, ignoring case: "auto" or a key of
+    `corpora.offsets.CONVENTIONS`.
 
     RAISES (typer.BadParameter): If there is no such unit.
     """
@@ -94,7 +96,7 @@ def use_gpu(gpu_id: int) -> None:
 
     Print a message if only the encoders can run on the GPU, because CuPy is missing.
 
-    gpu_id (int): Number of the GPU, or -1 for the CPU.
+    gpu_id (int): Number of the GPU; -1 for the CPU, which is the default, so that nothing is changed.
     RAISES (DeviceError): If there is no such GPU.
     """
     if gpu_id >= 0:

@@ -45,7 +45,7 @@ def score_spans(examples: Iterable[Example], *, spans_key: str = DEFAULT_KEY, **
         by its `doc.ents`, as in training.
     spans_key (str): Key of the spans in `doc.spans`.
     RETURNS (dict[str, Any]): The scores of spaCy's `Scorer.score_spans`, such as "spans_sc_f", and "spans_sc_found",
-        the number of predicted spans.
+        the number of predicted spans. Precision, recall and F are from 0 to 1.
     """
     examples = list(examples)
     scores: dict[str, Any] = Scorer.score_spans(
@@ -242,7 +242,8 @@ class CRFSpanRecognizer(TrainableCRF):
         """Score predictions with `scorer`, and warn of gold labels that the component cannot predict.
 
         examples (Iterable[Example]): Gold and predicted documents.
-        RETURNS (dict[str, Any]): The scores.
+        kwargs (Any): Further arguments of `scorer`, such as another `spans_key`.
+        RETURNS (dict[str, Any]): Name of each score → its value, as returned by `scorer`.
         """
         examples = list(examples)
         golds = Counter(label for example in examples for label in self.labels_of(example.reference))

@@ -100,14 +100,16 @@ def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> Non
 
 
 def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> FloatsT | None:
-    """Return the logarithms of the factors by which `crf.log_likelihood` multiplies gold paths, for each of their tags.
+    """Return the argument `log_weights` of `crf.log_likelihood`, which favours O at tokens without annotation.
 
-    Here w is `doc.user_data["outside_weight"]` of a gold document: the weight of O at its tokens without annotation.
+    A gold path has the factor 1 − w for each of these tokens to which it gives another tag than O. Here w is the weight
+    of O, `doc.user_data["outside_weight"]` of the gold document.
 
     examples (Sequence[Example]): The batch.
     scheme (TagScheme): Tag scheme of the component.
-    RETURNS (Optional[np.ndarray]): (n_rows, n_tags) float32: log(1 − w) for all tags but O at tokens without
-        annotation, else 0. None if no document has a weight.
+    RETURNS (Optional[np.ndarray]): (n_rows, n_tags) float32, with a row for each token of the predicted documents:
+        log(1 − w) for all tags but O at tokens without annotation, −∞ if w is 1; else 0. None if no document has a
+        weight.
     RAISES (CorpusError): If a weight is not a number from 0 to 1.
     """
     if not any(OUTSIDE_WEIGHT in example.reference.user_data for example in examples):

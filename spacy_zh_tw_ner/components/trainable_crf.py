@@ -49,8 +49,8 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
     A `CRFTagger` is a model that returns emissions and holds transition scores. This class initializes, updates, saves
     and loads it. Subclasses read the gold annotations, and compute the loss.
 
-    model: The `CRFTagger`.
-    label_smoothing: Weight of the uniform distribution over all legal paths in the training target; 0 is off.
+    model (Model[list[Doc], list[Floats2d]]): The `CRFTagger`.
+    label_smoothing (float): Weight of the uniform distribution over all legal paths in the training target; 0: off.
     """
 
     model: TaggerT
@@ -182,7 +182,10 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
             raise PipelineError(Errors.ZT101.format(name=self.name))
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the parameters from their gradients; the transitions get no weight decay."""
+        """Update the parameters from their gradients; the transitions get no weight decay. `nlp.update` calls it.
+
+        sgd (Optimizer): The optimizer.
+        """
         self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
     def from_disk(self: TrainableT, path: str | Path, *, exclude: Iterable[str] = ()) -> TrainableT:

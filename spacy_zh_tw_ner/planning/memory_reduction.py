@@ -27,7 +27,13 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A change of settings that saves memory, and the config after this change and all earlier ones."""
+    """A change of settings that saves memory, and its result.
+
+    level: What the change costs, from 1 to 3, as in the docstring of the module.
+    change: The changed settings as text, such as "memory.precision = fp16".
+    config: The config with this change and all earlier ones.
+    plan: Estimated memory of a training step with `config`.
+    """
 
     level: int  # 1 to 3, see the module
     change: str  # the changed settings as text
@@ -36,9 +42,9 @@ class Reduction:
 
 
 def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Iterator[Reduction]:
-    """Apply changes to a config until its training step fits into memory.
+    """Apply changes to a config until its training step fits into memory. Call it only if the config does not fit.
 
-    config (Config): Complete config, not interpolated.
+    config (Config): Complete config, not interpolated. It is not changed.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     YIELDS (Reduction): Each change that saves memory. The config of the last one fits, unless no change suffices.

@@ -68,24 +68,38 @@ def load_gazetteer(source: SourceSettings, settings: ProposalSettings) -> Gazett
 
 
 def load_patterns(source: SourceSettings, settings: ProposalSettings) -> PatternSource:
-    """Compile the regular expressions of a source: `patterns` in the settings is a table of label → patterns."""
+    """Compile the regular expressions of a source: `patterns` in the settings is a table of label → patterns.
+
+    RAISES (UsageError): If a pattern is not a valid regular expression, or is too long.
+    """
     return PatternSource(_lists(source, settings, "patterns"), source.name)
 
 
 def load_taiwan(source: SourceSettings, settings: ProposalSettings) -> TaiwanSource:
-    """Return the source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan."""
+    """Return the source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan.
+
+    Both arguments are not used: it has no settings.
+    """
     return TaiwanSource()
 
 
 def load_pipeline_source(source: SourceSettings, settings: ProposalSettings) -> PipelineSource:
-    """Load the spaCy pipeline that the setting `pipeline` names, as a source."""
+    """Load the spaCy pipeline that the setting `pipeline` names, as a source.
+
+    RAISES (ZhTwNerError): If the pipeline does not exist or cannot be loaded.
+    """
     from ..recognizers.pipelines import load_pipeline
 
     return PipelineSource(load_pipeline(_place(settings, source.options["pipeline"])))
 
 
 def load_checkpoint(source: SourceSettings, settings: ProposalSettings) -> PipelineSource:
-    """Load the token classification model of Hugging Face that the setting `checkpoint` names, as a source."""
+    """Load the token classification model of Hugging Face that the setting `checkpoint` names, as a source.
+
+    The optional setting `revision` is a branch, tag or commit on the Hub.
+
+    RAISES (BaseModelError): If the model does not exist, or is not for token classification.
+    """
     from ..export.from_hf import pipeline_from_hf
 
     place = _place(settings, source.options["checkpoint"])
@@ -96,6 +110,9 @@ def load_gliner(source: SourceSettings, settings: ProposalSettings) -> GlinerSou
     """Load a GLiNER model, which finds the kinds of entities that its prompts name, such as "organization".
 
     The setting `prompts` is a table of label → prompt. If it is missing, the labels of the corpus are the prompts.
+    The setting `model` is the name or folder of the model.
+
+    RAISES (MissingExtraError): If gliner is not installed.
     """
     module = import_extra("gliner", "gliner", needed_by=f"The source {source.name!r}")
     model = module.GLiNER.from_pretrained(_place(settings, source.options["model"]))

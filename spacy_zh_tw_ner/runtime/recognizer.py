@@ -118,7 +118,7 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
 
 
 def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[str, Hints | None]]]:
-    """Group texts into batches of at most BATCH_CHARS characters."""
+    """Group texts, in order, into batches of at most BATCH_CHARS characters; a longer text is a batch of its own."""
     batch: list[tuple[str, Hints | None]] = []
     n_chars = 0
     for text, hints in texts:

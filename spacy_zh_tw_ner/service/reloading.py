@@ -66,7 +66,10 @@ class Reloader:
             read_dev(corpus)
 
     def reload_all(self) -> None:
-        """Reload all pipelines in memory, and log the results. Pipelines not in memory are loaded when first used."""
+        """Reload all pipelines in memory, and log the results. The handler of SIGHUP calls it in a thread.
+
+        Errors are logged, not raised. Pipelines that are not in memory are loaded when they are first used.
+        """
         for name in self._engine.loaded:
             with suppress(Refusal):
                 self.reload(name)
@@ -204,7 +207,7 @@ def read_dev(corpus: Path) -> list["Doc"]:
 def named_corpora(arguments: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     """Parse the values of `--reload-dev`: `CORPUS` or `NAME=CORPUS`.
 
-    arguments (Sequence[str]): The values.
+    arguments (Sequence[str]): The values. `CORPUS` without a name is the corpus of the default pipeline.
     names (Sequence[str]): Names of the served pipelines; the first is the default.
     RETURNS (dict[str, Path]): Name of a pipeline → corpus.
     RAISES (UsageError): If a pipeline or corpus does not exist, or two corpora are given for one pipeline.

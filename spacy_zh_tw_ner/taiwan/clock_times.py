@@ -181,14 +181,14 @@ def _clock(text: str, *, with_date: bool = False) -> str | None:
 
 
 def _parse_padded(text: str) -> int | None:
-    """Return the value of minutes or seconds, which may begin with a zero: 零五, 05."""
+    """Return the value of minutes or seconds, such as 五, 零五 or 05; None if the text is not a whole number."""
     return parse_integer(text[1:] if len(text) == 2 and text[0] in "零〇" else text)
 
 
 def _hour(hour: int | None, period: str, match: re.Match[str], *, with_date: bool) -> int | None:
-    """Return the hour of the day, or None if it is ambiguous.
+    """Return the hour of the day, or None if it is ambiguous or cannot be in the period (上午15點).
 
-    hour (Optional[int]): The hour as written.
+    hour (Optional[int]): The hour as written; None, with the result None, if it is not a number.
     period (str): The word before or after the time that names a part of the day, such as 下午 or PM; "" without one.
     match (re.Match[str]): The match of the pattern CLOCK, which shows whether the time is in digits. Without a period,
         a time in digits with a leading zero (09:30) is a time of the 24-hour clock, and not ambiguous.

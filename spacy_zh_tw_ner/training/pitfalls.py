@@ -87,7 +87,11 @@ class Pitfalls:
         return self._new(found)
 
     def _check_losses(self, losses: Mapping[str, float]) -> dict[Pitfall, str]:
-        """Return the message about losses that are NaN or infinite, if there are any."""
+        """Return a message if at least one loss is NaN or infinite.
+
+        losses (Mapping[str, float]): Name of a component → its loss.
+        RETURNS (dict[Pitfall, str]): `Pitfall.NOT_FINITE` → message; empty if all losses are finite.
+        """
         names = [name for name, loss in losses.items() if not math.isfinite(loss)]
         if not names:
             return {}
@@ -161,7 +165,7 @@ def _too_few_steps(last: ProgressReport) -> Iterator[str]:
 
 
 def _numbered(hints: Iterator[str]) -> str:
-    """Join hints to one numbered list."""
+    """Join hints to one line, such as "(1) first hint; (2) second hint"."""
     return "; ".join(f"({i}) {hint}" for i, hint in enumerate(hints, 1))
 
 

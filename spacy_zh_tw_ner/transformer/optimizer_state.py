@@ -44,7 +44,8 @@ def state_from_bytes(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
     optimizer (torch.optim.Optimizer): A new optimizer of the same kind, for parameters of the same shapes.
     data (bytes): From `state_to_bytes`.
-    RAISES (ValueError): If the state was saved by another kind of optimizer, or for other parameters.
+    RAISES (TrainingError): If the state was saved by another kind of optimizer, or for parameters of other shapes.
+    RAISES (UnreadableFileError): If the state is damaged.
     """
     with reading(origin()):
         _load_state(optimizer, data)
@@ -138,6 +139,7 @@ def _sizes(name: str, shape: torch.Size) -> set[int]:
 
     name (str): Name of the entry, such as "exp_avg".
     shape (torch.Size): Shape of the parameter.
+    RETURNS (set[int]): One number; several for the scales of 8-bit states, whose block size is not stored.
     """
     if name.startswith("absmax"):
         return {-(-shape.numel() // size) for size in BLOCK_SIZES}

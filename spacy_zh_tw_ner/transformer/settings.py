@@ -207,7 +207,11 @@ class BackboneSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "BackboneSettings":
-        """Return the settings from a dictionary that `to_dict` has returned."""
+        """Return the settings from a dictionary of `to_dict`, also if it was stored as JSON, or by version 0.1.
+
+        RAISES (KeyError, TypeError): If the dictionary lacks a block, or has an unknown setting.
+        RAISES (SettingError): If a value is invalid.
+        """
         data = copy.deepcopy(dict(data))
         if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # JSON has no tuples
             data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])

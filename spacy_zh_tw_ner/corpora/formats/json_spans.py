@@ -35,6 +35,8 @@ def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
+    YIELDS (Record): Records, with offsets in code points. Objects that cannot be parsed are rejected, and left out.
+    RAISES (CorpusError): If the file cannot be read, or a value in it is not a JSON object.
     """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
@@ -47,6 +49,8 @@ def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
+    YIELDS (Record): Records, with offsets in code points. Objects that cannot be parsed are rejected, and left out.
+    RAISES (CorpusError): If the file cannot be read, or a value in it is not a JSON object.
     """
     return _read_spans(path, reading, "doccano")
 
@@ -59,6 +63,8 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
+    YIELDS (Record): Records, with offsets in code points. Objects that cannot be parsed are rejected, and left out.
+    RAISES (CorpusError): If the file cannot be read, or a value in it is not a JSON object.
     """
     return _read_spans(path, reading, "spaCy")
 

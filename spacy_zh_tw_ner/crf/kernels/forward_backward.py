@@ -1,6 +1,6 @@
 """Compiled loops of the recursions, marginals and expected counts; `crf.forward_backward` has equations and symbols.
 
-Padding appends zeros. The height is n_tags, rounded up to a multiple of 4; the width, to a multiple of 16.
+Padding appends zeros. In shapes, height is n_tags rounded up to a multiple of 4; width, n_tags to a multiple of 16.
 """
 
 from typing import Any
@@ -202,8 +202,8 @@ def run_expectations(
     first_rows, lengths, counted: (n_sequences,) first row and length of each sequence, and whether its transitions are
         included in `counts`; longest first.
     forward, backward: (height, width) ψ transposed, and ψ. begin, end: (width,) the same of start and end scores.
-    bound: UNDERFLOW_BOUND. In a stable sequence, the product of forward and backward variables, summed over the tags of
-        a row, is larger than this at every row, also times either scale by which the variables were divided.
+    bound: UNDERFLOW_BOUND. A sequence is stable if, at each row, Σ of α · β over the tags is larger than this, also if
+        it is multiplied by the smaller of the two scales by which α and β were divided at this row.
     marginals: (n_rows, n_tags) result: marginal probabilities.
     counts: (height, width) result: expected counts divided by ψ are added to it, so it must contain zeros.
     log_z: (n_sequences,) result: log Z, to which the caller adds the maxima of transition, start and end scores.
