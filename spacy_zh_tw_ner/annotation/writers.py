@@ -53,7 +53,7 @@ class PartWriter(Protocol):
 
 
 class JsonLinesWriter:
-    """Writes JSON lines: each line has all fields of its record, the entities, and overlapping entities, if any."""
+    """Writes JSON lines: all fields of a record, its entities, and overlapping entities if the pipeline finds them."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
@@ -89,10 +89,10 @@ class TextLinesWriter:
 
 
 class ParquetWriter:
-    """Writes Parquet: all columns of a Parquet input, and a column of entities.
+    """Writes Parquet: all columns of a Parquet input, then the column `job.entities_field`.
 
-    For other inputs and masked outputs, there are three columns: text, entities, and `meta` (other fields as JSON).
-    If the pipeline finds overlapping entities, they are in a last column.
+    For other inputs and masked outputs, the columns are `job.text_field`, `meta` (other fields as a JSON string) and
+    `job.entities_field`. If the pipeline finds overlapping entities, the last column is `job.overlapping_field`.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
@@ -130,7 +130,7 @@ class ParquetWriter:
 
 
 class DocBinWriter:
-    """Writes `.spacy`: documents with scores in `doc.spans`, and other fields as JSON in `doc.user_data["meta"]`."""
+    """Writes `.spacy`: the documents that the pipeline annotated, with other fields as JSON in `user_data["meta"]`."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         from spacy.tokens import DocBin
@@ -242,7 +242,7 @@ def _schema(job: AnnotationJob) -> Any:
 
 
 def _entities_type() -> Any:
-    """Return the Arrow type of the column of entities, which `_entities` fills."""
+    """Return the Arrow type of a column of entities: a list of structs with the keys of `_entities`."""
     import pyarrow as pa
 
     kinds = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string(), "score": pa.float64()}
@@ -252,7 +252,7 @@ def _entities_type() -> Any:
 def _entities(text: str, found: Sequence[Found]) -> list[dict[str, Any]]:
     """Return the entities of a text as dictionaries for JSON, with offsets in code points.
 
-    If an entity has no score, its `score` is None. If it has no normal form, it has no key `normalized`.
+    The keys are start, end, label, text, score (None if there is none) and, if there is a normal form, normalized.
     """
     return [
         {

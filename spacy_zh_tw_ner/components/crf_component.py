@@ -80,7 +80,9 @@ class CRFComponent(CRFPipe):
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write the predicted entities to `doc.ents`, and those with a score also to `doc.spans["ner"]`.
 
-        Without `overwrite`, earlier entities are kept, and predictions that overlap them are dropped.
+        Without `overwrite`, earlier entities are kept, and predictions that overlap them are dropped. The group
+        `doc.spans["ner"]` is replaced: it gets the entities of `doc.ents` that have a score, also kept ones of an
+        earlier recognizer. `span._.score` returns the score.
 
         docs (Iterable[Doc]): The documents.
         predictions (list[Prediction]): The prediction of each document, from `predict`.

@@ -76,8 +76,10 @@ class Gazetteer(Pipe):
         return tuple(self.words)
 
     def add(self, label: str, words: Iterable[str]) -> None:
-        """Add words of a label.
+        """Add words to those of a label.
 
+        label (str): The label of the entities.
+        words (Iterable[str]): The words. A word may have several labels.
         RAISES (SettingError): For an empty label, or words that are empty or begin or end with white space.
         """
         self._list.add(label, words)
@@ -121,7 +123,10 @@ class Gazetteer(Pipe):
         return data
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Replace the words by those in the bytes of `to_bytes`; return this component."""
+        """Replace the words by those in the bytes of `to_bytes`; return this component. `exclude` is not used.
+
+        RAISES (UnreadableFileError): If the bytes are damaged.
+        """
         with reading(origin()):
             self._list = WordList(require_type("the words", parse_msgpack(data), dict))
         return self
@@ -131,7 +136,10 @@ class Gazetteer(Pipe):
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Replace the words by those in a JSON file of `to_disk`; return this component."""
+        """Replace the words by those in a JSON file of `to_disk`; return this component. `exclude` is not used.
+
+        RAISES (UnreadableFileError): If the file is damaged.
+        """
         with reading(path):
             self._list = WordList(require_type("the words", parse_json(Path(path).read_bytes()), dict))
         return self

@@ -30,8 +30,10 @@ class Occurrence(NamedTuple):
 class SurfaceCounts(NamedTuple):
     """Counts of the occurrences of a name in a corpus, by annotation.
 
-    surface: The name. labels: Label → number of entities. unannotated: Number of occurrences outside of entities.
-    origins: File and line of the unannotated occurrences.
+    surface: The name.
+    labels: Label → number of entities, the most frequent label first.
+    unannotated: Number of occurrences outside of entities.
+    origins: File and line of each unannotated occurrence.
     """
 
     surface: str
@@ -65,7 +67,7 @@ class Inconsistency(NamedTuple):
         return self.differing / max(1, self.found)
 
     def to_json(self) -> dict[str, object]:
-        """Return the counts as a dictionary for JSON, with `share` in percent."""
+        """Return a dictionary for JSON: the fields by name, and "share" → the share in percent."""
         return self._asdict() | {"share": round(100 * self.share, 2)}
 
 
@@ -133,7 +135,7 @@ def count_surfaces(sentences: Sequence[Sentence]) -> dict[str, SurfaceCounts]:
     """Count how often each annotated name is annotated, with which labels, and how often it is not.
 
     sentences (Sequence[Sentence]): The corpus.
-    RETURNS (dict[str, SurfaceCounts]): Name of two or more characters → counts, in the order of the text.
+    RETURNS (dict[str, SurfaceCounts]): Name of two or more characters → counts, in the order of the first occurrences.
     """
     labels: dict[str, Counter[str]] = {}
     missing: dict[str, list[str]] = {}

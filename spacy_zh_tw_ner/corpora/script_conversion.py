@@ -28,9 +28,9 @@ class ScriptCounts(NamedTuple):
 
     simplified: Characters that only Simplified Chinese uses, such as 们.
     traditional: Characters that Simplified Chinese never uses, such as 們.
-    japanese: Characters that are both Simplified and Japanese, such as 国. A character that occurs several times counts
-        once. A Traditional text has such characters only in Japanese names. 0 for a text with kana, because it is
-        Japanese.
+    japanese: Different characters that are both Simplified and Japanese, such as 国. Unlike in the other two numbers, a
+        character that occurs several times counts once. A Traditional text has such characters only in Japanese names.
+        0 for a text with kana, because it is Japanese.
     """
 
     simplified: int
@@ -116,7 +116,10 @@ class ScriptDecision:
         self._corpus = self._file = ScriptCounts(0, 0, 0)
 
     def begin_file(self, texts: Iterable[str]) -> None:
-        """Start a new file: count the Simplified and Traditional characters in its first texts, for `is_simplified`."""
+        """Start a new file: count the characters in its first texts, by which `is_simplified` judges the file.
+
+        texts (Iterable[str]): The texts at the beginning of the file; `convert` passes up to `LOOKED_AT` of them.
+        """
         self._file = self._count("\n".join(texts))
         self._corpus = ScriptCounts(*map(add, self._corpus, self._file))
 
@@ -153,7 +156,7 @@ class RecordConverter:
         self._alone = lru_cache(N_SURFACES)(lambda surface: converter(surface).text)
 
     def __call__(self, record: Record) -> Record:
-        """Return a converted copy of a record."""
+        """Return a copy of a record with converted text and the new offsets of its entities."""
         conversion = self._convert(record.text)
         wrong = sum(self._converts_differently(record.text, conversion, entity) for entity in record.entities)
         if wrong:

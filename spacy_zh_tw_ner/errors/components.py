@@ -2,9 +2,10 @@
 
 
 class ComponentErrors:
-    """Error messages about texts, the CRF and components.
+    """Templates (for `str.format`) of error messages about texts, the CRF and components.
 
-    Read them from the class `Errors`, which inherits them and adds their codes.
+    The name of an attribute is its code, such as ZT001. Read them from the class `Errors`, which inherits them and puts
+    the code in front of each message.
     """
 
     # Text and tokens
@@ -164,9 +165,10 @@ class ComponentErrors:
 
 
 class ComponentWarnings:
-    """Warnings about components, scores and gold annotations.
+    """Templates (for `str.format`) of warnings about components, scores and gold annotations.
 
-    Read them from the class `Warnings`, which inherits them and adds their codes.
+    The name of an attribute is its code, such as ZT801. Read them from the class `Warnings`, which inherits them and
+    puts the code in front of each message.
     """
 
     # Overlapping entities

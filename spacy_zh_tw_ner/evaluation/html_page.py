@@ -90,12 +90,12 @@ def _read(name: str) -> str:
 
 
 def label_hues(labels: Iterable[str]) -> dict[str, int]:
-    """Assign a hue to each label. Return label → hue in degrees."""
+    """Return label → hue of its colour in degrees. Labels that follow one another get clearly different hues."""
     return {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
 
 
 def _row(name: str, scores: Scores) -> str:
-    """Render a row of the table of scores.
+    """Render a row of the table of scores as HTML.
 
     Its cells are the name, precision, recall and F in percent, the number of gold entities, and the confidence interval
     of F.
@@ -113,9 +113,10 @@ def _interval(scores: Scores) -> str:
 
 
 def _matrix(found: Confusion) -> str:
-    """Render the confusion matrix: one row per gold label, and one column per predicted label.
+    """Render the rows of the confusion matrix as HTML: one row per gold label, one column per predicted label.
 
-    An additional last row has the spurious entities, and an additional last column the missed entities.
+    An additional last row has the spurious entities, and an additional last column the missed entities. A cell has the
+    number of pairs with equal boundaries, and "+n" for n pairs that overlap and have other boundaries.
     """
     columns = (*map(escape, found.labels), "遺漏 missed")
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)

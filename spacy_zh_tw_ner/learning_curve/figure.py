@@ -49,7 +49,9 @@ def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
 
 
 class _Axes:
-    """Axes of the diagram: x is the number of sentences, on a logarithmic scale; y is F, from a multiple of ten.
+    """Axes of the diagram: x is the number of sentences, on a logarithmic scale; y is F in percent.
+
+    The y axis begins and ends at multiples of ten. The methods that draw return SVG elements.
 
     shown (list[SizedScore]): Scores to draw; their sizes are the range of the x axis.
     lowest (float), highest (float): Lowest and highest F to draw, in percent.
@@ -62,17 +64,17 @@ class _Axes:
         self._top = max(self._bottom + 10.0, min(100.0, 10.0 * math.ceil(highest / 10)))
 
     def place(self, size: float, f: float) -> tuple[float, float]:
-        """Return the x and y coordinates, in pixels, of a score F at a number of sentences."""
+        """Return the x and y coordinates, in pixels, of a score F, in percent, at a number of sentences."""
         inset = 40  # so that dots and labels at the ends are not cut
         x = LEFT + inset + (WIDTH - 2 * inset) * (math.log(size) - self._first) / self._range
         return x, TOP + HEIGHT * (self._top - f) / (self._top - self._bottom)
 
     def runs(self, point: CurvePoint) -> list[tuple[float, float]]:
-        """Return the x and y coordinates, in pixels, of the F of each run with one share of the training data."""
+        """Return (x, y) in pixels for the F of each run (one per seed) with one share of the training data."""
         return [self.place(point.sentences, f) for f in point.runs]
 
     def score_ticks(self) -> list[str]:
-        """Draw the horizontal grid lines of the y axis, and their values of F."""
+        """Draw the horizontal grid lines of the y axis, and the value of F at each; return SVG elements."""
         parts = []
         for tick in round_ticks(self._top - self._bottom):
             y = self.place(math.exp(self._first), self._bottom + tick)[1]
@@ -96,7 +98,7 @@ class _Axes:
 
 
 def _band(band: list[SizedScore], axes: _Axes) -> str:
-    """Draw the area between the ends `low` and `high` of the intervals around the fitted law.
+    """Draw the area between the ends `low` and `high` of the intervals around the fitted law; return SVG.
 
     band (list[SizedScore]): F of the fitted law, with its interval, for each of several numbers of sentences.
     """
@@ -106,7 +108,7 @@ def _band(band: list[SizedScore], axes: _Axes) -> str:
 
 
 def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
-    """Draw a score as a dot with its value, and its interval as a vertical line."""
+    """Draw a score as a dot with its value, and its interval as a vertical line; return SVG."""
     x, y = axes.place(one.size, one.f)
     low, high = axes.place(one.size, one.low)[1], axes.place(one.size, one.high)[1]
     return (
@@ -119,7 +121,7 @@ def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
 
 
 def _legend() -> str:
-    """Draw the legend, in one line below the title: the colours of measured and of predicted scores."""
+    """Draw the legend, in one line below the title: colours of measured and predicted scores; return SVG."""
     entries = ((MEASURED, "measured, 95 % interval over test sentences"), (PREDICTED, "predicted for one run, 95 %"))
     parts, x = [], float(LEFT)
     for colour, name in entries:

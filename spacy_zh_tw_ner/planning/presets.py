@@ -136,7 +136,10 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
 
 
 def _path_of(source: str | Path) -> Path:
-    """Return the file of a config, given by path or by the name of a config of this package."""
+    """Return the file of a config, given by path or by the name of a config of this package.
+
+    RAISES (PlanError): If there is no such config.
+    """
     path = Path(source)
     if path.is_file():
         return path
@@ -157,7 +160,10 @@ def _parse(path: Path) -> Config:
 
 
 def _parameters(block: Mapping[str, Any]) -> list[str]:
-    """Return the parameter names of the registered function or factory that a block of a config names."""
+    """Return the parameter names of the registered function (key "@…") or factory that a block of a config names.
+
+    Empty if the block names neither.
+    """
     for key, name in block.items():
         if key == "factory":
             return ["model", *(Language.get_factory_meta(name).default_config or {})]
@@ -177,7 +183,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Yield `before` + the path of each setting and section of a config, such as "training.dropout"."""
+    """Yield the path of each setting and section of a config, such as "training.dropout", with the prefix `before`."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

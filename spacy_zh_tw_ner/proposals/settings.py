@@ -53,9 +53,10 @@ class SourceSettings:
     type (str): "gazetteer", "patterns", "taiwan", "pipeline", "checkpoint", "gliner" or "answers".
     precision (float | Mapping[str, float]): Probability that a proposal of the source is right: one number, or label of
         the source → number. In a mapping, the key "*" stands for all labels that are not keys.
-    labels (Mapping[str, str]): Label of the source → label of the corpus. Three other values are allowed: "O" for spans
-        without entities, "*" for spans whose characters are in entities of any ends and label, and "" to ignore the
-        proposals. The key "*" stands for all labels that are not keys; without this key, these labels stay unchanged.
+    labels (Mapping[str, str]): Label of the source → label of the corpus. Three other values are allowed: "O" says that
+        the span has no entities, "*" says that each of its characters is in some entity, whose ends and label are
+        unknown, and with "" the proposals are ignored. The key "*" stands for all labels that are not keys; without
+        this key, these labels stay unchanged.
     min_score (float): Proposals with a lower score are ignored. Proposals without a score are kept.
     options (Mapping[str, Any]): The settings that only this type of source has: key → value. Paths are relative to the
         folder of the TOML file.
@@ -159,7 +160,7 @@ class _Check:
         self.origin = origin
 
     def wrong(self, key: str, expected: str, seen: object) -> UsageError:
-        """Return a UsageError which says that `key` has the value `seen` and must have the value `expected`."""
+        """Return a UsageError which says that `key` is `seen` and must be `expected`, a phrase such as "a number"."""
         return UsageError(Errors.ZT779.format(origin=self.origin, key=key, expected=expected, seen=repr(seen)[:80]))
 
     def keys(self, where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -185,6 +186,7 @@ class _Check:
         table (Mapping[str, Any]): The table.
         number (int): Number of the table in the file, from 1, for messages.
         labels (list[str]): Labels of the corpus.
+        RETURNS (SourceSettings): The settings.
         RAISES (UsageError): If a key, label or value is wrong.
         """
         type_, name = table.get("type"), table.get("name", table.get("type"))

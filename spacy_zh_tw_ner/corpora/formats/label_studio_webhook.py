@@ -95,11 +95,13 @@ def is_event(data: dict[str, Any]) -> bool:
 def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Yield one record for each annotated task in a file of events.
 
-    Of a task with several annotations, the one marked as ground truth is read, or else the first.
+    Of a task with several annotations, the first one marked as ground truth is read, or else the one with the smallest
+    id. Records are in the order of the lines.
 
     path (Path): The file.
     reading (Reading): The unit of offsets ("auto" to detect it), the names of fields, and callbacks for messages,
         progress and invalid lines.
+    RAISES (CorpusError): If the file is not UTF-8, or an event has a lone surrogate.
     """
     newest = _Newest()
     for number, _, data in _events(path):
