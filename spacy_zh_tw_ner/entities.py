@@ -57,7 +57,7 @@ class FoundEntities(tuple[Found, ...]):
 
 
 def spans_of(found: Sequence[Found]) -> tuple[Found, ...] | None:
-    """Return the entities of one text that may overlap; None if the pipeline has no component `zh_tw_crf_spans`.
+    """Return the entities of one text that may overlap, from `zh_tw_crf_spans`; None without that component.
 
     found (Sequence[Found]): The entities of the text, as a recognizer returns them.
     RETURNS (Optional[tuple[Found, ...]]): The attribute `spans` of a `FoundEntities`.

@@ -143,12 +143,14 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
 
 
 def check_tagger(model: TaggerT, n_tags: int) -> None:
-    """Check the arrays of a head that was read from a file, and call the hooks `check` of its encoder.
+    """Check the arrays of a head that was read from a file, and those of its encoder.
+
+    Layers of the encoder may have a function `check(layer)`, which `encoders.hooks_of` returns. It is called here.
 
     model (Model): The model of `build_crf_tagger_v1`.
     n_tags (int): Number of tags of the loaded labels.
-    RAISES (UnreadableFileError): For arrays of wrong shape or type, values that are not finite, and transition scores
-        or a rate that are too large.
+    RAISES (UnreadableFileError): For arrays of wrong shape or type, values that are not finite, transition scores that
+        are too large, and a factor of the transition scores (`transitions.attrs["rate"]`) out of range.
     """
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
     encoder = model.get_ref("tok2vec")

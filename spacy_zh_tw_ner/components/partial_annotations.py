@@ -43,10 +43,10 @@ def write_partial(
 
     doc (Doc): The document.
     entities (Iterable[Span]): Entities; no two overlap.
-    alternatives (Iterable[Span]): Spans that may be entities, stored in `doc.spans["alternatives"]`; with the label "O"
-        where O is allowed.
+    alternatives (Iterable[Span]): Spans that may be entities, stored in `doc.spans["alternatives"]`. Where their tokens
+        may also be outside of entities, the caller adds a span with the label "O".
     outside (Iterable[Span]): Spans of tokens that are O.
-    outside_weight (float): Weight of O at tokens without annotation, from 0 to 1.
+    outside_weight (float): How strongly tokens without annotation count as O: 0 for unknown tokens, 1 for certain O.
     """
     doc.set_ents(list(entities), outside=list(outside), default="missing")
     spans = list(alternatives)

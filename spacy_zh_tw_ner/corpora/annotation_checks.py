@@ -147,7 +147,10 @@ class RejectsWriter:
         self.first: dict[str, object] = {}
 
     def take(self, tally: Tally) -> None:
-        """Write the rejects and left-out regions of a tally to the file, and remove them from `tally.rejects`."""
+        """Write `tally.rejects` to the rejects file, one JSON object per line, and clear that list.
+
+        The list has rejected annotations, which are counted in `n`, and left-out regions, which are not.
+        """
         for reject in tally.rejects:
             if reject.get("is_annotation", True):
                 self.first = self.first or reject

@@ -67,8 +67,8 @@ def export(
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (int): Number of records written.
-    RAISES (CorpusError): If `order` is not possible, the source cannot be read, or the format cannot hold a record. No
-        file is written in these cases.
+    RAISES (CorpusError): If `order` is unknown, or "uncertain" without a pipeline; if the source cannot be read, or the
+        format cannot hold a record. No file is written in these cases.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))

@@ -171,7 +171,11 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Count, for each convention, the spans of a record that fit it best, and those that are impossible by it."""
+        """Count the spans of a record as votes for conventions of offsets, such as UTF-16 units.
+
+        A span with its text in the file votes for the conventions by which the text is nearest to its offsets; several
+        may be equal. Of other spans, those that end outside of the text or within a unit are counted as impossible.
+        """
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
             if span.surface is not None:

@@ -232,7 +232,10 @@ class LongSequence:
     def _chunk(
         self, first: int, incoming: FloatsT, end: FloatsT | None = None
     ) -> tuple[FloatsT, list[int], Transitions]:
-        """Return a chunk as a separate sequence.
+        """Return a chunk as a separate sequence, in the form of arguments for the CRF of short sequences.
+
+        The chunk has the fixed number of rows, and the first row of the next chunk, so that neighbours share one row.
+        The scores before the chunk are in its first emissions, and those after it in its end scores.
 
         first (int): First row of the chunk.
         incoming (np.ndarray): (n_tags,) log α or path scores at this row, emissions included; unused at row 0.

@@ -79,7 +79,10 @@ def count_names(records: Sequence[Record]) -> NamesT:
 def judge(
     nlp: Language, records: Sequence[Record], names: NamesT, planted: Mapping[int, Sequence[PlantedError]]
 ) -> tuple[list[Judgement], list[Site]]:
-    """Compute costs, best readings and sites of sentences with a pipeline that was not trained on them.
+    """Judge the annotation of sentences with a pipeline that was not trained on them.
+
+    Each sentence gets a `Judgement`: the cost of its gold annotation, −log p(gold), the most probable annotation of the
+    whole sentence, and its sites, the places where the gold annotation may be wrong.
 
     Planted errors are artificial: entities that were changed, dropped or invented at random. The sites of these known
     errors are the examples of errors to which the logistic regression is fitted.

@@ -113,7 +113,10 @@ def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that replaces AdamW by AdamW with 8-bit states; {} if the optimizer is not AdamW."""
+    """Return {dotted path: value} that replaces AdamW by AdamW with 8-bit states; {} if AdamW is not the optimizer.
+
+    config (Config): The training config. recipe (Recipe): What the memory plan reads from it, such as the optimizer.
+    """
     return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 

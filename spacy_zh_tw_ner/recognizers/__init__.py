@@ -102,7 +102,11 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
-    """Create a document of a text with character tokens, and set the entities and scores in `found`."""
+    """Return a new document with the entities of `found` in `doc.ents`, and their scores where `ent._.score` reads them.
+
+    nlp (Language): Pipeline with a character tokenizer.
+    found (Sequence[Found]): Entities of the text, no two of which overlap.
+    """
     from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)

@@ -206,7 +206,7 @@ class Pipeline(BaseModel):
 
 
 class ReloadAnswer(BaseModel):
-    """Response of `/v1/reload`."""
+    """Response of `/v1/reload`: whether the served pipeline was replaced, its version, and F before and after."""
 
     pipeline: str
     replaced: bool = Field(description="False if the files have not changed since they were loaded.")

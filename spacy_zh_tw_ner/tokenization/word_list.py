@@ -32,7 +32,7 @@ class WordIndex(Generic[ValueT]):
         self._long: dict[str, list[int]] = {}  # prefix of LONGEST_PREFIX characters → lengths of longer words
 
     def get(self, word: str) -> ValueT | None:
-        """Return the value of a word, or None if it is not in the index."""
+        """Return the value that was stored for a word with `index[word] = value`; None if there is none."""
         return self._entries.get(word)
 
     def __setitem__(self, word: str, value: ValueT) -> None:

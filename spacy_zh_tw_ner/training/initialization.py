@@ -48,6 +48,8 @@ def create_add_labels_v1(
 def create_start_from_v1(pipeline: str | None = None, component: str | None = None) -> Callable[[Language], None]:
     """Registered as `spacy-zh-tw-ner.start_from.v1`: copy the encoder of a trained pipeline, without its labels.
 
+    Set the callback in [initialize.after_init], where the new encoder exists already.
+
     pipeline (Optional[str]): Folder or package of the trained pipeline; None starts from random weights.
     component (Optional[str]): Name of the recognizer in both pipelines; None for the first one of each pipeline.
     RETURNS (Callable[[Language], None]): The callback. It raises a PipelineMismatchError if the tokenizers or encoders
