@@ -1,12 +1,12 @@
 """Detect the unit of offsets in a file, and convert them to offsets in code points with exclusive ends.
 
-Python counts code points, JavaScript counts UTF-16 units, and some tools count graphemes (UAX #29). The three differ
-only after characters such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Tools that
-normalize line ends count CR LF as one in any unit; such conventions have "-lf" in their names.
+Python counts code points, JavaScript UTF-16 units, some tools graphemes (UAX #29). They differ only after characters
+such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Conventions of tools that normalize
+line ends, and count CR LF as one in any unit, have "-lf" in their names.
 
-If the file repeats the annotated texts, the convention is chosen by which most offsets select these texts. If it does
-not, the default of its format is used. There is one exception: if some offsets are impossible by the default (outside
-of the text, or inside a character), but all are possible in another unit, that unit is used.
+If the file repeats the annotated texts, the convention is chosen by which most offsets select these texts. Otherwise
+the default of its format is used, unless some offsets are impossible by it (outside of the text, or inside a
+character) and all are possible in another unit.
 """
 
 import re
@@ -61,8 +61,7 @@ class RawRecord:
 class Convention(NamedTuple):
     """Convention for offsets.
 
-    unit: "codepoint", "utf16" or "grapheme".
-    inclusive: True if the end is the last character, not the one after it.
+    unit: "codepoint", "utf16" or "grapheme". inclusive: True if the end is the last character, not the one after it.
     crlf_is_one: True if CR LF counts as one unit.
     """
 
@@ -171,10 +170,9 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Count the spans of a record as votes for conventions of offsets, such as UTF-16 units.
+        """Count the spans of a record as votes for the conventions by which their texts are nearest to their offsets.
 
-        A span with its text in the file votes for the conventions by which the text is nearest to its offsets; several
-        may be equal. Of other spans, those that end outside of the text or within a unit are counted as impossible.
+        Spans whose text the file does not repeat are counted as impossible by a convention, if they are.
         """
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:

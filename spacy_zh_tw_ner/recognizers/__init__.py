@@ -102,7 +102,7 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
-    """Return a new document with the entities of `found` in `doc.ents`, and their scores where `ent._.score` reads them.
+    """Return a new document with entities in `doc.ents`, and their scores where `ent._.score` reads them.
 
     nlp (Language): Pipeline with a character tokenizer.
     found (Sequence[Found]): Entities of the text, no two of which overlap.
