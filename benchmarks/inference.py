@@ -247,9 +247,9 @@ def main() -> None:
             cells: dict[str, list[str]] = {who: [] for who in (*runs, "limit")}
             for i, texts in enumerate(columns.values()):
                 # Before and after, since the speed of a shared machine changes
-                limits = [characters_per_second(size.layers, size.hidden, options.rounds)]
+                limits = [characters_per_second(size.layers, size.hidden, texts, options.rounds)]
                 speeds = measure(runs, texts, options.rounds, clock)
-                limits.append(characters_per_second(size.layers, size.hidden, options.rounds))
+                limits.append(characters_per_second(size.layers, size.hidden, texts, options.rounds))
                 limit = sum(limits) / len(limits)
                 cells["limit"].append(f"{limit:,.0f}/s")
                 for who, speed in speeds.items():
