@@ -277,7 +277,7 @@ class ChainDecoder:
 
 
 def _join(predictions: Iterable[Prediction]) -> Prediction:
-    """Join the predictions of all chains for one text. Of entities with the same start, the longest is first."""
+    """Join the predictions of all chains for one text, sorted by start. Of equal starts, the longest is first."""
     pairs = [pair for prediction in predictions for pair in zip(prediction.ents, prediction.scores, strict=True)]
     pairs.sort(key=lambda pair: (pair[0].start, -pair[0].end, pair[0].label))
     return Prediction(tuple(entity for entity, _ in pairs), tuple(score for _, score in pairs))

@@ -36,8 +36,8 @@ def propose_cli(
     """Annotate texts with weak sources: word lists, patterns, rules, pipelines, GLiNER, answers of a language model.
 
     Proposals that are probably right become entities in OUT. Where proposals are uncertain or contradict each other,
-    training allows several readings. Elsewhere, training prefers O by a weight. Proposals that cannot be used are
-    listed in a file with the name of OUT and the ending .rejects.jsonl.
+    training allows several tags for a token. Elsewhere, training prefers the tag O (no entity) by a weight. Proposals
+    that cannot be used are listed in a file with the name of OUT and the ending .rejects.jsonl.
     """
     from dataclasses import replace
 

@@ -45,7 +45,10 @@ MOST_MEMBERS = 1000
 def make_crf_ensemble(
     nlp: Language, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None
 ) -> "CRFEnsemble":
-    """Build the component `zh_tw_crf_ensemble` without members; `combine`, `from_disk` and `from_bytes` set them."""
+    """Build the component `zh_tw_crf_ensemble` without members. Its settings are those of CRFEnsemble.
+
+    `combine` sets the members of a new ensemble; `from_disk` and `from_bytes` load those of a saved one.
+    """
     return CRFEnsemble(nlp.vocab, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
 
 

@@ -37,10 +37,10 @@ def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "G
 class Gazetteer(Pipe):
     """Finds listed words in any spelling: 臺 or 台, full or half width, upper or lower case.
 
-    Occurrences are evidence for every later `zh_tw_crf_ner`: for each token of the word, a bonus is added to the
-    emission of the tag that the token has if the word is an entity. The context may outweigh this evidence. A gazetteer
-    need not be part of a pipeline: call it on a document before the recognizer, for example with the words of one
-    request.
+    Occurrences are written to `doc.spans["gazetteer"]`. They are evidence for every later `zh_tw_crf_ner`: for each
+    token of the word, it adds a bonus to the emission of the tag that the token has if the word is an entity. The
+    context may outweigh this evidence. A gazetteer need not be part of a pipeline: call it on a document before the
+    recognizer, for example with the words of one request.
 
     words (Mapping[str, Iterable[str]]): Label → words.
     bonus (float): Bonus per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
@@ -132,11 +132,14 @@ class Gazetteer(Pipe):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the words to a JSON file; the settings are in the config of the pipeline. `exclude` is not used."""
+        """Write the words to the JSON file `path`; the settings are in the config of the pipeline.
+
+        `exclude` is not used.
+        """
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Replace the words by those in a JSON file of `to_disk`; return this component. `exclude` is not used.
+        """Replace the words by those in `path`, a file of `to_disk`; return this component. `exclude` is not used.
 
         RAISES (UnreadableFileError): If the file is damaged.
         """

@@ -156,7 +156,7 @@ class RecordConverter:
         self._alone = lru_cache(N_SURFACES)(lambda surface: converter(surface).text)
 
     def __call__(self, record: Record) -> Record:
-        """Return a copy of a record with converted text and the new offsets of its entities."""
+        """Return a copy of a record with converted text, the new offsets of its entities, and `converted_by`."""
         conversion = self._convert(record.text)
         wrong = sum(self._converts_differently(record.text, conversion, entity) for entity in record.entities)
         if wrong:

@@ -41,7 +41,7 @@ class SplitPlan:
     """Output files and the input files of each.
 
     files (dict[Path, list[Path]]): Output file → input files.
-    held_out (Optional[Path]): The output file that receives every tenth sentence of train; None if there is none.
+    held_out (Optional[Path]): The output file to which every tenth sentence of train is moved; None if there is none.
     """
 
     files: dict[Path, list[Path]]
@@ -129,8 +129,8 @@ def plan_splits(
 ) -> SplitPlan:
     """Plan the output files of a conversion and the input files of each.
 
-    A corpus without dev gets every tenth sentence of train as dev; a corpus with dev but without test uses dev as test.
-    So models are never selected on the data on which scores are reported.
+    If there is dev but no test, dev is used as test. If there is then no dev, every tenth sentence of train is moved to
+    dev. So models are never selected on the data on which scores are reported.
 
     source (Path): A file or folder; a folder that does not exist is searched in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file for the whole source, or a folder for its splits.

@@ -199,7 +199,8 @@ class LongSequence:
 
         A `Posterior` has the probabilities of the tags and paths of a chunk.
 
-        unstable (set[int]): Changed in place: the first row of each chunk that underflows in float32 is added.
+        unstable (set[int]): An empty set. Changed in place: for each chunk that underflows in float32, the index of
+            its first row is added. `_collect` then repeats the computation in log space for these chunks.
         """
         alphas = self._border_array()
         for i, first in enumerate(self._firsts):

@@ -86,7 +86,10 @@ class BatchPosterior:
         return GoldTokens(judged, tuple(unjudged), outside)
 
     def costs(self, golds: Sequence[GoldTokens]) -> FloatsT:
-        """Return −log p(gold) of each sentence, (n_sentences,)."""
+        """Return −log p(gold) of each sentence, (n_sentences,).
+
+        golds (Sequence[GoldTokens]): For each sentence of the batch, in order, the result of `gold`.
+        """
         masks = [self.scheme.gold_mask(gold.entities.values(), gold.outside) for gold in golds]
         return self._costs(np.concatenate(masks))
 

@@ -41,17 +41,20 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
 
 def _person(surface: str, choices: KeyedChoices) -> str:
-    """Return a name of three characters: a frequent surname and two characters of given names."""
+    """Return a name of three characters: a frequent surname and two characters of given names.
+
+    `surface` is not used.
+    """
     return choices.pick(SURNAMES) + choices.pick(GIVEN) + choices.pick(GIVEN)
 
 
 def _company(surface: str, choices: KeyedChoices) -> str:
-    """Return a company name of two characters and a legal form."""
+    """Return a company name of two characters and a legal form. `surface` is not used."""
     return choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_FORMS)
 
 
 def _place(surface: str, choices: KeyedChoices) -> str:
-    """Return the name of a county or municipality of Taiwan, chosen by `choices`."""
+    """Return the name of a county or municipality of Taiwan, chosen by `choices`. `surface` is not used."""
     return choices.pick(COUNTIES)
 
 
@@ -65,7 +68,11 @@ def _address(surface: str, choices: KeyedChoices) -> str:
 
 
 def _date(surface: str, choices: KeyedChoices) -> str:
-    """Return a date between 1951 and 2010, with 民國, with 年月日, or else in ISO 8601, as the original is."""
+    """Return a date between 1951 and 2010, in one of three forms.
+
+    It has a 民國 year if the original contains 民國, and a western year with 年月日 if the original contains 年 only.
+    Otherwise it is in ISO 8601.
+    """
     year, month, day = 40 + choices.below(60), 1 + choices.below(12), 1 + choices.below(28)
     if "民國" in surface:
         return f"民國{year}年{month}月{day}日"
@@ -75,12 +82,12 @@ def _date(surface: str, choices: KeyedChoices) -> str:
 
 
 def _email(surface: str, choices: KeyedChoices) -> str:
-    """Return an e-mail address in the domain example.com."""
+    """Return an e-mail address in the domain example.com. `surface` is not used."""
     return f"user{choices.digits(8)}@example.com"
 
 
 def _url(surface: str, choices: KeyedChoices) -> str:
-    """Return a URL in the domain example.com."""
+    """Return a URL in the domain example.com. `surface` is not used."""
     return f"https://example.com/{choices.digits(8)}"
 
 
@@ -93,7 +100,7 @@ def _ip(surface: str, choices: KeyedChoices) -> str:
 
 
 def _account(surface: str, choices: KeyedChoices) -> str:
-    """Return an account name: "user" and eight digits."""
+    """Return an account name: "user" and eight digits. `surface` is not used."""
     return f"user{choices.digits(8)}"
 
 
@@ -119,19 +126,22 @@ def _phone(surface: str, choices: KeyedChoices) -> str | None:
 
 
 def _identity_number(surface: str, choices: KeyedChoices) -> str:
-    """Return a letter and nine digits in the form of a national ID, with a wrong check digit."""
+    """Return a letter and nine digits in the form of a national ID, with a wrong check digit. `surface` is not used."""
     start = choices.pick(tuple(LETTERS)) + choices.pick("12") + choices.digits(7)
     return start + wrong_check_digit(start, has_valid_identity, choices)
 
 
 def _resident_number(surface: str, choices: KeyedChoices) -> str:
-    """Return a resident number in the form since 2021 (a letter, 8 or 9, eight digits), with a wrong check digit."""
+    """Return a resident number in the form since 2021 (a letter, 8 or 9, eight digits), with a wrong check digit.
+
+    `surface` is not used.
+    """
     start = choices.pick(tuple(LETTERS)) + choices.pick("89") + choices.digits(7)
     return start + wrong_check_digit(start, has_valid_identity, choices)
 
 
 def _company_number(surface: str, choices: KeyedChoices) -> str:
-    """Return eight digits in the form of a company number, with a wrong check digit."""
+    """Return eight digits in the form of a company number, with a wrong check digit. `surface` is not used."""
     start = choices.digits(7)
     return start + wrong_check_digit(start, has_valid_company_sum, choices)
 

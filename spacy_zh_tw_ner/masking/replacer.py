@@ -16,7 +16,7 @@ MAX_ATTEMPTS = 16  # pseudonyms that are tried for an entity before a placeholde
 class Replacer:
     """Replaces single entities. Placeholders are numbered in the order of the calls.
 
-    policy (MaskingPolicy): The policy.
+    policy (MaskingPolicy): The action for each label, and the names in placeholders.
     key (bytes): Secret key of hashes and pseudonyms.
     is_exposing (Callable[[str], bool]): Takes a pseudonym or a generalised value, and returns whether it contains the
         original text of any masked entity. Such a value is not used.
@@ -57,6 +57,7 @@ class Replacer:
     def _numbered(self, label: str, entity: str) -> str:
         """Return the placeholder of an entity, such as 〔姓名1〕. An entity that occurs again gets the same number.
 
+        label (str): The label of the entity, for which the policy has the name in placeholders, such as 姓名.
         entity (str): The text of the entity, which `surfaces.identity` has normalized: all spellings have the same one.
         """
         name = self.policy.placeholder(label)

@@ -91,7 +91,8 @@ async def dump_found(text: str, found: tuple[Found, ...], options: Options, paus
     """Serialize the field `entities` of a result and, if the pipeline finds overlapping entities, the field `spans`.
 
     text (str): The text.
-    found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points.
+    found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points. If the pipeline
+        finds overlapping entities, this tuple is a `FoundEntities`, whose attribute `spans` has them.
     options (Options): Options of the request.
     pause (Pause): Awaited after every ENTITIES_PER_STEP entities.
     RETURNS (bytes): The fields of a JSON object in UTF-8, without its braces.

@@ -166,7 +166,9 @@ def _year_alone(view: str, before: "re.Match[str]", stop: int, contexts: Context
 def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a lunar date with a named month (臘月廿四) around the 月 at a position.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 月.
+    contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY. None if there is no such date, and for a month after 年 or 曆,
         because other rules find these dates.
     """

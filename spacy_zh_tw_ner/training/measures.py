@@ -178,7 +178,7 @@ class Pace:
 def losses_per_character(nlp: Language, losses: dict[str, Any], characters: int) -> tuple[float, dict[str, float]]:
     """Divide spaCy's sums of losses by the number of characters, so that losses of evaluations can be compared.
 
-    nlp (Language): The pipeline.
+    nlp (Language): The pipeline, which shows which components have listeners.
     losses (dict[str, Any]): Component → sum of its losses.
     characters (int): Number of characters (tokens) over which spaCy has summed the losses.
     RETURNS (tuple[float, dict[str, float]]): The total loss per character, and that of each component. The total leaves

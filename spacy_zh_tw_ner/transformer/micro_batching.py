@@ -58,9 +58,9 @@ class ForwardPass:
 
 
 class MicroBatchRunner:
-    """Runs a backbone in micro-batches, and stores how many wordpieces fit into memory, for later batches.
+    """Runs a backbone in micro-batches: `run` predicts, `begin` trains. Stores how many wordpieces fit into memory.
 
-    backbone (Backbone): The Transformer, a torch module: ids and attention mask of windows → hidden states.
+    backbone (Backbone): The Transformer, with its setting `micro_batch`: ids and attention mask → hidden states.
     scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass (loss scaling for fp16).
     """
 
@@ -173,7 +173,7 @@ class MicroBatchRunner:
                     self._repeat(each, gradient, done)
 
     def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
-        """Run a micro-batch again in smaller parts. Add gradients only to parameters whose names are not in `done`."""
+        """Repeat a failed backward pass in parts; raise if one window fails again. Arguments: see `_add_gradient`."""
         if failed.is_last_try:
             raise _too_large(failed.batch)
         for part in failed.batch.cut(self.train_limit):
