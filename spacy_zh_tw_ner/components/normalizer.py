@@ -152,7 +152,8 @@ def set_reference_date(doc: Doc, value: date | str | None) -> None:
     """Set the day on which the text of a document was written. This is the setter of `doc._.reference_date`.
 
     doc (Doc): The document.
-    value (date | str | None): A date, an ISO 8601 string such as "2026-11-29", or None to delete it.
+    value (date | str | None): A date, an ISO 8601 string such as "2026-11-29", or None to delete it. `doc.user_data`
+        stores it as a string, because `doc.to_bytes()` cannot serialize dates.
     RAISES (SettingError): For other values.
     """
     day = _as_date(value)

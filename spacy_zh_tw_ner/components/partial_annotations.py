@@ -41,12 +41,13 @@ def write_partial(
 ) -> None:
     """Write a partial annotation to a document. All tokens that no span covers stay without annotation.
 
-    doc (Doc): The document.
+    doc (Doc): The document, which is changed in place. `doc.ents` gets the entities and the tokens that are O.
     entities (Iterable[Span]): Entities; no two overlap.
     alternatives (Iterable[Span]): Spans that may be entities, stored in `doc.spans["alternatives"]`. Where their tokens
         may also be outside of entities, the caller adds a span with the label "O".
     outside (Iterable[Span]): Spans of tokens that are O.
-    outside_weight (float): How strongly tokens without annotation count as O: 0 for unknown tokens, 1 for certain O.
+    outside_weight (float): Weight of O at tokens without annotation, from 0 (any tag may be right) to 1 (the tag is O).
+        It is stored in `doc.user_data["outside_weight"]`, unless it is 0.
     """
     doc.set_ents(list(entities), outside=list(outside), default="missing")
     spans = list(alternatives)

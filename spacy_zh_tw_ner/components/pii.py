@@ -120,7 +120,10 @@ class PiiFinder(Pipe):
         return (LABELS if self._labels is None else self._labels) + (NAME_LABELS if self.names else ())
 
     def __call__(self, doc: Doc) -> Doc:
-        """Find the personal data of a document, add it to `doc.ents`, and return the same document."""
+        """Find the personal data of a document, add it to `doc.ents`, and return the same document.
+
+        Scores and rules of the findings replace those in `doc.spans["pii"]`.
+        """
         found = self._find(doc)
         if found:
             self._add_entities(doc, found)
@@ -157,8 +160,9 @@ class PiiFinder(Pipe):
         return found
 
     def _add_entities(self, doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-        """Choose findings and entities that do not overlap. Write them, their scores and rules to the document.
+        """Choose findings and entities that do not overlap, and write them to `doc.ents`.
 
+        All scores are written to `doc.spans["ner"]`, those of the findings and their rules also to `doc.spans["pii"]`.
         Entities without a score are kept, unless `overwrite` is set. Findings compete with entities that have a score.
 
         found (dict[Entity, tuple[float, str]]): Finding, with token offsets → its score and the name of its rule.
@@ -282,7 +286,11 @@ def _tokens(entities: Iterable[Entity]) -> set[int]:
 
 
 def _write_rules(doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-    """Write findings with their scores and rules to `doc.spans["pii"]`, in the order of the text."""
+    """Replace the span group `doc.spans["pii"]` by findings, and store their scores and rules in its `attrs`.
+
+    found (dict[Entity, tuple[float, str]]): Finding, with token offsets → its score and the name of its rule. They are
+        sorted by their start.
+    """
     spans = [Span(doc, start, end, label=label) for start, end, label in found]
     attrs = {SCORES: [score for score, _ in found.values()], RULES: [rule for _, rule in found.values()]}
     doc.spans[PII_KEY] = CharacterSpans(doc, name=PII_KEY, spans=spans, attrs=attrs)

@@ -1,10 +1,10 @@
 """Find all spans with a probability of at least a threshold, and choose among those that overlap.
 
 The best path is the most probable sequence of tags, but its spans do not have the best expected F1: for precision and
-recall each span counts by its own probability. Spans above a threshold are candidates. Of these, `choose` returns
-spans that do not overlap, with the largest sum of (probability − threshold). The threshold sets the balance of
-precision and recall. The expected F1 is highest at a threshold of half that F1 (Lipton, Elkan and Naryanaswamy 2014,
-"Optimal Thresholding of Classifiers to Maximize F1 Measure").
+recall each span counts by its own probability. Spans above a threshold are candidates. Of these, the function
+`interval_scheduling.choose` returns spans that do not overlap, with the largest sum of (probability − threshold). The
+threshold sets the balance of precision and recall. The expected F1 is highest at a threshold of half that F1 (Lipton,
+Elkan and Naryanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure").
 
 A span is one token with the tag `only`, or tokens with the tags `first`, any number of `inner`, and `last`. Candidates
 are extended from their last token towards their first. Every token lowers their probability, so few become long:

@@ -82,7 +82,7 @@ def compare(
     nlp (Language): The pipeline, which tokenizes the texts.
     texts (Iterator[list[str]]): Batches of texts.
     transitions (Transitions): Transitions to decode the emissions of both models.
-    before (EmissionsT): Function that computes the emissions of documents with the first model.
+    before (EmissionsT): Function that computes the emissions of documents, (n_tokens, n_tags), with the first model.
     after (EmissionsT): Function that computes the emissions of documents with the second model.
     RETURNS (ExportComparison): Differences between both models.
     """

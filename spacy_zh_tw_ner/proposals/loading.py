@@ -78,7 +78,7 @@ def load_patterns(source: SourceSettings, settings: ProposalSettings) -> Pattern
 def load_taiwan(source: SourceSettings, settings: ProposalSettings) -> TaiwanSource:
     """Return the source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan.
 
-    Both arguments are not used: it has no settings.
+    Both arguments are not used, because this source has no settings.
     """
     return TaiwanSource()
 

@@ -99,7 +99,8 @@ class _Rejects:
 
     name (str): Name of the source.
     tally (SourceTally): Counts of the source; the answers are counted by reason in `rejected`.
-    rejected (list[dict[str, object]]): Receives one object per answer, a line of the file of rejects.
+    rejected (list[dict[str, object]]): Receives one object per answer, which becomes a line of the file of rejects. Its
+        keys are "origin" (file and line), "source", "text" and "reason".
     """
 
     def __init__(self, name: str, tally: SourceTally, rejected: list[dict[str, object]]) -> None:
@@ -148,7 +149,8 @@ def annotate_partially(
     sources (list[tuple[SourceSettings, ProposalSource]]): Settings and function of each source.
     settings (ProposalSettings): Settings of all sources.
     report (ProposalReport): The counts of the proposals are added to it.
-    rejected (list[dict]): One object is appended for each proposal that cannot be used.
+    rejected (list[dict]): One object is appended for each proposal that cannot be used, with the keys "origin" (place
+        of the text in its file), "source", "start", "end", "label", "text" and "reason".
     YIELDS (Doc): A document with character tokens for each text, in order.
     """
     nlp = spacy.blank("zh_tw")
@@ -209,7 +211,8 @@ def _suggestions(
     found (Iterable[Found]): The proposals.
     source (SourceSettings), settings (ProposalSettings): Settings of this source, and of all sources.
     tally (SourceTally): The counts of the source, which are increased.
-    rejected (list[dict[str, object]]): One object is appended for each rejected proposal.
+    rejected (list[dict[str, object]]): One object is appended for each rejected proposal, with the keys "origin",
+        "source", "start", "end", "label", "text" and "reason".
     YIELDS (Suggestion): Span and mapped label, name of the source, and the precision of the source for the label.
     """
     text, any_found = record.text, False

@@ -69,7 +69,10 @@ class ConnectionPool:
         return len(self._waiting) + len(self._busy)
 
     def add(self, connection: "Connection") -> None:
-        """Add a new connection as waiting; at the limit, close the one that has waited longest, if any is waiting."""
+        """Add a new connection as waiting. At the limit, close the one that has waited longest before.
+
+        If none is waiting at the limit, the new connection is added nevertheless.
+        """
         if len(self) >= self.limit and self._waiting:
             oldest = next(iter(self._waiting))
             self.drop(oldest, "limit")
@@ -92,7 +95,7 @@ class ConnectionPool:
         self._busy.discard(connection)
 
     def drop(self, connection: "Connection", reason: str) -> None:
-        """Abort a connection: close it at once and discard buffered data.
+        """Abort a connection: remove it from the pool, close it at once, and discard buffered data.
 
         connection (Connection): A connection of the pool.
         reason (str): The exceeded limit, passed to `on_drop`.

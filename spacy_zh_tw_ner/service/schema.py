@@ -24,7 +24,7 @@ ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Remove null from the JSON schema of a field, in place.
+    """Remove null from the JSON schema of a field, in place. pydantic calls it, as `json_schema_extra` of the field.
 
     Requests may leave the field out, but not set it to null.
     """

@@ -88,7 +88,8 @@ def _currency(before: str | None, after: str | None, default: str | None) -> str
 
     before, after (Optional[str]): Name of the currency before and after the amount, such as NT$ or 美金; None for none.
     default (Optional[str]): The code if there is no name.
-    RETURNS (Optional[str]): The code; None if two different currencies are named.
+    RETURNS (Optional[str]): The code; None if two different currencies are named, or if there is neither a name nor a
+        default.
     """
     codes = {CODES[name.upper()] for name in (before, after) if name}
     if len(codes) > 1:

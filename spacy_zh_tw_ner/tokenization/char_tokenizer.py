@@ -239,7 +239,8 @@ def create_char_tokenizer_v1(
         default, because an entity may end inside such a sequence.
     normalize (Sequence[str]): Character folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
     script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw"; null for no conversion.
-    RETURNS (Callable[[Language], CharTokenizer]): Function that creates the tokenizer of a pipeline.
+    RETURNS (Callable[[Language], CharTokenizer]): Function that creates the tokenizer of a pipeline, for
+        [nlp.tokenizer].
     """
 
     def create(nlp: Language) -> CharTokenizer:

@@ -115,7 +115,10 @@ class Pitfalls:
         yield "the learning rates in [training.optimizer] are too high: lower them, or add a warm-up"
 
     def _causes_of_nothing_found(self, reports: Sequence[ProgressReport]) -> Iterator[str]:
-        """Yield likely causes of a run that finds no entities, the likeliest first."""
+        """Yield likely causes of a run that finds no entities, the likeliest first.
+
+        reports (Sequence[ProgressReport]): All reports so far, whose highest learning rates are checked.
+        """
         for path, value in find_settings(self._config["components"], "min_score", "components"):
             if value > 0.5:
                 yield f"{path} = {value:g} is more than the probability of any entity so far: set 0.35"

@@ -60,7 +60,10 @@ class ProgressReport:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a report to values for JSON: floats with six digits, null for NaN and infinite numbers."""
+    """Convert a field of a report, or a dictionary of fields, to values for JSON.
+
+    Floats are rounded to six significant digits. NaN and infinite numbers become None.
+    """
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

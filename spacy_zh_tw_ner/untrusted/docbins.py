@@ -31,6 +31,8 @@ def spacy_files(path: Path) -> list[Path]:
 class CheckedDocBin(DocBin):
     """DocBin that checks sizes, attributes and offsets before it builds documents.
 
+    `CheckedDocBin(path).from_disk(path).get_docs(vocab)` yields the documents of a file.
+
     path (Path): The file that is read, for messages.
     """
 

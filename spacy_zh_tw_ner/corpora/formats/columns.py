@@ -110,6 +110,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     path (Path): The file.
     reading (Reading): Callbacks for progress, messages and rejected sentences. A sentence is rejected if part of its
         text is lost, for example by [UNK].
+    YIELDS (Record): The text of a sentence, and its entities with character offsets.
     RAISES (CorpusError): If a line has no tag, or the tokens do not match their `# text =`.
     """
     layout = _survey(path)
