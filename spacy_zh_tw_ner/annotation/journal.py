@@ -68,13 +68,17 @@ def _folder_digest(folder: Path) -> str:
 
 
 class Journal:
-    """The journal of a job, open for new entries. As a context manager, it closes its file at the end.
+    """The journal of a job, open for new entries: one line for each finished chunk.
+
+    The entries of an interrupted process are kept if all files of their chunks exist. The attribute `done` has all
+    entries: number of the chunk → its counts. As a context manager, the journal closes its file at the end.
 
     job (AnnotationJob): The job. Its folder is created if it does not exist.
     identity (dict[str, Any]): The result of `identify`.
     anew (bool): If the folder has the journal of a job with another identity, discard it instead of raising an error.
     RAISES (UnreadableFileError): If the journal in the folder is damaged, or has another identity and `anew` is False.
-    RAISES (OutputError): If the folder of the job contains a file that no annotation job writes.
+    RAISES (OutputError): If the folder of the job contains a file that no annotation job writes, or files of chunks
+        but no journal.
     """
 
     def __init__(self, job: AnnotationJob, identity: dict[str, Any], *, anew: bool = False) -> None:
@@ -108,7 +112,7 @@ class Journal:
     def enter(self, index: int, tally: AnnotationTally) -> None:
         """Record that the files of a chunk are complete: append a line to the journal file.
 
-        index (int): Number of the chunk in the job.
+        index (int): Number of the chunk in the job, from 0.
         tally (AnnotationTally): Counts of the chunk.
         """
         self.done[index] = tally

@@ -179,7 +179,9 @@ def write_scores(doc: Doc, prediction: Prediction) -> None:
 
 
 def write_span_group(doc: Doc, key: str, prediction: Prediction) -> list[Span]:
-    """Write spans and their scores to `doc.spans[key]`, replacing the group that it has; return the spans.
+    """Write spans to `doc.spans[key]`, replacing the group that it has; return the spans.
+
+    Their scores are stored in the `attrs["scores"]` of the new group.
 
     prediction (Prediction): Spans with token offsets and labels, and one probability per span.
     """
@@ -193,8 +195,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
     doc (Doc): The document; changed in place.
     spans (Iterable[Span]): The spans; they may overlap.
-    bonus (float): Bonus per token, in log-odds. It is added to the emission of the tag that the token has if the span
-        is an entity.
+    bonus (float): Bonus per token, in log-odds, stored for each span in the `attrs["bonuses"]` of the group. It is
+        added to the emission of the tag that the token has if the span is an entity.
     """
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))

@@ -24,6 +24,8 @@ STEPS, TOLERANCE = 50, 1e-8  # of Newton's method
 class LogisticRegression:
     """Logistic regression with an L2 penalty on standardized features, fitted by Newton's method.
 
+    The constructor fits it to examples. `predict` then returns probabilities for any examples.
+
     features (np.ndarray): (n, n_features) features of the examples to fit.
     labels (np.ndarray): (n,) bool: True for positive examples.
     weights (np.ndarray): (n,) weight of each example in the loss, at least 0.

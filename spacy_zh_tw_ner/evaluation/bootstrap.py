@@ -200,7 +200,10 @@ def shares(sums: FloatsT | CountsT) -> FloatsT:
 
 
 def interval(drawn: FloatsT) -> tuple[float, float]:
-    """Return the ends of the middle 95 % of the values. NaN values are ignored; if all are NaN, both ends are 0."""
+    """Return the ends of the middle 95 % of the values of a score, or a difference, in all resamples.
+
+    drawn (FloatsT): (resamples,) the values. NaN values are ignored; if all are NaN, both ends are 0.
+    """
     numbers = drawn[~np.isnan(drawn)]
     if not len(numbers):
         return 0.0, 0.0

@@ -23,7 +23,8 @@ class SourceTally:
         label.
     overlapping (int): Number of `proposals` that overlap a different proposal of the same source.
     annotated (int): Number of `proposals` that became entities of the annotation, and not only alternatives.
-    ignored (int): Number of proposals with a score below `min_score`, or with a label that is mapped to "".
+    ignored (int): Number of proposals with a score below the `min_score` of the source, or with a label that is mapped
+        to "".
     labels (Counter[str]): Label of the corpus → number of `proposals`.
     rejected (Counter[str]): Reason → number of proposals that cannot be used.
     """

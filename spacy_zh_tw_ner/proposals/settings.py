@@ -215,10 +215,13 @@ class _Check:
         return SourceSettings(name, type_, precision, label_map, min_score, options)
 
     def _options(self, where: str, options: Mapping[str, Any]) -> None:
-        """Raise a UsageError if a setting that only this type of source has is of a wrong type.
+        """Raise a UsageError if a value in `SourceSettings.options` has a wrong type.
+
+        The values of "words", "patterns" and "prompts" must be non-empty tables, and those of "prompts" must have only
+        non-empty strings. All other values must be non-empty strings.
 
         where (str): Name of the source in the message, such as "source 'places'".
-        options (Mapping[str, Any]): These settings: key → value.
+        options (Mapping[str, Any]): The settings that only some types of sources have: key → value.
         """
         for key, value in options.items():
             if key in TABLES:
@@ -239,8 +242,8 @@ class _Check:
 def _own_labels(options: Mapping[str, Any], label_map: Mapping[str, str]) -> list[str]:
     """Return the labels that are keys of `words`, `patterns` or `prompts` of a source, mapped to labels of the corpus.
 
-    options (Mapping[str, Any]): The settings that only this type of source has.
-    label_map (Mapping[str, str]): The setting `labels` of the source.
+    options (Mapping[str, Any]): The `SourceSettings.options` of the source.
+    label_map (Mapping[str, str]): The setting `labels` of the source. Labels that are not keys stay unchanged.
     """
     tables = [options[key] for key in TABLES if key in options]
     return [label_map.get(label, label) for table in tables for label in table]

@@ -85,7 +85,9 @@ class PatternSource:
                     raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=error)) from error
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Return, for each text, the matches of each pattern: at most MAX_MATCHES (10,000). All scores are None.
+        """Return, for each text, the first MAX_MATCHES (10,000) matches of each pattern. All scores are None.
+
+        Empty matches are left out.
 
         RAISES (CorpusError): If a pattern takes more than `PATTERN_SECONDS` for one text.
         """
@@ -177,7 +179,8 @@ class GlinerSource:
 
         Predictions that begin or end inside a word are dropped.
 
-        answers (Iterable[Mapping[str, Any]]): Predictions of GLiNER, with character offsets in the text with spaces.
+        answers (Iterable[Mapping[str, Any]]): Predictions of GLiNER: "start" and "end" in characters of the text with
+            spaces, "label" (words of `prompts`, which are replaced by their label) and "score".
         words (Sequence[tuple[int, int]]): Start and end of each word in the text without the added spaces.
         """
         lengths = [end - start for start, end in words]

@@ -128,6 +128,7 @@ def find_names(text: str) -> Iterator[Finding]:
 def _person(start: int, end: int, rule: str) -> Finding:
     """Return a PERSON that a rule has found, with the score of the rule in SCORES.
 
+    start, end (int): Offsets of the name in characters; `end` is exclusive.
     rule (str): A key of SCORES, such as "title". The rule of the finding is this key after "person_".
     """
     return Finding(start, end, "PERSON", SCORES[rule], f"person_{rule}")

@@ -171,9 +171,9 @@ def _predict(
     recognizer (CRFComponent): The component of the teacher.
     make_doc (Callable[[str], Doc]): Tokenizer of the student, whose tokens must be those of the teacher.
     temperature (float): Softens the distribution if greater than 1.
-    RETURNS (dict[str, np.ndarray]): "texts" → all texts in UTF-8; "sizes" → bytes of each text; "lengths" → tokens of
-        each text; "marginals" → (n_tokens, n_tags) probability of each tag, for all texts together; "counts" →
-        (n_texts, n_legal) how often each legal transition is expected in the text.
+    RETURNS (dict[str, np.ndarray]): "texts" → bytes of all texts in UTF-8; "sizes" → number of bytes of each text;
+        "lengths" → number of tokens of each text; "marginals" → (n_tokens, n_tags) probability of each tag, for the
+        tokens of all texts; "counts" → (n_texts, n_legal) how often each legal transition is expected in the text.
     RAISES (PipelineMismatchError): If teacher and student tokenize a text differently.
     """
     legal = recognizer.scheme.legal_transitions.matrix
@@ -249,7 +249,7 @@ def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Return whether a file has the name of a manifest, but was written by another program."""
+    """Return whether an existing manifest file was written by another program; False if it is empty or "{}"."""
     with path.open("rb") as file:
         start = file.read(2**16)
     return start.strip() not in (b"", b"{}") and MADE_BY.encode() not in start

@@ -120,6 +120,8 @@ def forward(
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
     """Encode documents with the Transformer.
 
+    If `is_train` is False, long documents get a `LongData` instead, see `_wrap_with_long`.
+
     RETURNS (tuple[FullTransformerBatch, Callable]): The hidden states, in the batch type of spacy-transformers; and the
         backward pass, which takes a batch with their gradients.
     """
@@ -140,6 +142,7 @@ def forward(
 def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
     """Convert hidden states to the batch type of spacy-transformers.
 
+    model (PipeT): The model, whose `ops` concatenate the arrays.
     docs (list[Doc]): The documents.
     hidden (list[Floats2d]): Their hidden states, (n_tokens, width) for each document.
     """

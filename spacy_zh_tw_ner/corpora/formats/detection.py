@@ -45,7 +45,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """Beginning of a file: `lines`; and `objects` of JSON or rows of Parquet, or why it has none (`not_json`)."""
+    """Beginning of a file: lines; JSON objects or Parquet rows, or why none (`not_json`); field names from the user."""
 
     path: Path
     lines: list[str]  # the first lines; empty for a JSON array or Parquet
@@ -174,7 +174,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has only a text and no annotation (`_is_unlabelled`), and so shows no format."""
+    """Return whether an object has a text but no annotation. Such an object does not show the format of its file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
