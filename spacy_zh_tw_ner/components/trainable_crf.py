@@ -92,14 +92,18 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def _transition_scores(self) -> Transitions:
-        """Return the learnt transition scores, also of illegal transitions, which the caller must forbid."""
+        """Return the learnt transition scores, also those of illegal transitions, which the caller must forbid.
+
+        RETURNS (Transitions): `matrix`, (n_tags, n_tags), from the tag of the row to the tag of the column; `start` and
+            `end`, (n_tags,), for the first and the last tag of a sequence.
+        """
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         return Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
         )
 
     def _gradients(self, emissions: FloatsT, transitions: Transitions, lengths: list[int], n_docs: int) -> EmissionsT:
-        """Divide gradients by the number of documents, and add those of the transition scores to the model.
+        """Average gradients over documents. Add those of the transition scores to the gradients that the model holds.
 
         emissions (np.ndarray): (n_rows, n_tags) gradient of the summed loss by the emissions.
         transitions (Transitions): Gradient of the summed loss by the transition scores.

@@ -109,7 +109,11 @@ def micro_f_of(documents: Iterable[ComparedDoc]) -> float:
 
 
 def by_length(entity: Entity, surface: str) -> str:
-    """Return the group of an entity by its number of characters: "1" to "4", "5–6", "7–8" or "9+"."""
+    """Return the group of an entity by its number of characters: "1" to "4", "5–6", "7–8" or "9+".
+
+    entity (Entity): The entity, which is not used, but is an argument of all functions that group entities.
+    surface (str): The text of the entity, whose characters are counted.
+    """
     return next((name for longest, name in LENGTHS.items() if len(surface) <= longest), LONGER)
 
 

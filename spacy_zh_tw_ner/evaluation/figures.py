@@ -153,6 +153,8 @@ def _bar(left: float, y: float, scores: Scores, colour: str) -> str:
     """Draw the bar of one F score, with its interval as a line and its value in percent as text; return the SVG.
 
     left (float), y (float): Left end and upper edge of the bar in pixels.
+    scores (Scores): Of the scores, only `f` is drawn: F and the limits of its interval, from 0 to 1.
+    colour (str): Colour of the bar.
     """
     value, low, high = (left + PLOT * share for share in scores.f)
     middle = y + BAR / 2

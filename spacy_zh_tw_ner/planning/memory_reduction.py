@@ -66,14 +66,19 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the settings that halve the batch size: path in the config → value; {} if it would be below MIN_BATCH."""
+    """Return settings that halve the batch size, {path in the config: value}; {} if it would be below MIN_BATCH.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    """
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 
 def _trim(config: Config, recipe: Recipe) -> SettingsT:
     """Return the setting that trims the vocabulary of the base model to wordpieces of single characters.
 
-    {} if it is trimmed already, or if a download is needed to compute its size after trimming.
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the vocabulary is trimmed already, or if a download is
+        needed to compute its size after trimming.
     """
     if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
         return {}
@@ -81,7 +86,11 @@ def _trim(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for half precision: fp16, or bf16 for Qwen. {} if the precision is half precision already."""
+    """Return the setting for half precision: fp16, or bf16 for Qwen.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the precision is half precision already.
+    """
     if recipe.settings.memory.precision != "fp32":
         return {}
     # Qwen models are published in bf16; their values would overflow in fp16.
@@ -90,12 +99,18 @@ def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _shorter(config: Config, recipe: Recipe) -> SettingsT:
-    """Return settings with half the window length; {} if it would be below MIN_LENGTH."""
+    """Return settings that halve the window length, {path in the config: value}; {} if it would be below MIN_LENGTH.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    """
     return batch_settings(recipe, None, recipe.length // 2) if recipe.length // 2 >= MIN_LENGTH else {}
 
 
 def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that turns gradient checkpointing on; {} if it is on."""
+    """Return the setting that turns gradient checkpointing on, {path in the config: value}; {} if it is on.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    """
     if recipe.settings.memory.gradient_checkpointing:
         return {}
     return _memory_setting(config, recipe, "gradient_checkpointing", True)
@@ -104,7 +119,8 @@ def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
 def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
     """Return settings that halve the batch size and double the number of batches per update.
 
-    {} if a batch has one window.
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if a batch has one window.
     """
     if recipe.n_windows == 1:
         return {}
@@ -123,7 +139,8 @@ def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
 def _lora(config: Config, recipe: Recipe) -> SettingsT:
     """Return settings that train LoRA adapters instead of all weights, with a higher learning rate.
 
-    {} if the config has adapters already.
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the config has adapters already.
     """
     if recipe.settings.lora is not None:
         return {}
@@ -136,18 +153,31 @@ def _lora(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for the next smaller base model of the same family; {} if none is known."""
+    """Return the setting for the next smaller base model of the same family.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if no smaller model is known.
+    """
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
 def _qlora(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that quantizes the frozen weights of the base model to NF4; {} if they are quantized."""
+    """Return the setting that quantizes the frozen weights of the base model to NF4.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the weights are quantized already.
+    """
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
 def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for Adafactor, whose states are smaller than those of 8-bit AdamW; {} if it is in use."""
+    """Return the setting for the optimizer Adafactor, whose states are smaller than those of 8-bit AdamW.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if Adafactor is in use, or the config has no
+        GroupedOptimizer.
+    """
     return _optimizer_setting(config, "adafactor") if recipe.optimizer != "adafactor" else {}
 
 
@@ -183,7 +213,7 @@ def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object)
 
 
 def _optimizer_setting(config: Config, name: str) -> SettingsT:
-    """Return the change of a config that gives the Transformer the optimizer `name`.
+    """Return the setting that gives the Transformer the optimizer `name`, {path in the config: value}.
 
     {} if the config has no GroupedOptimizer, because only that one has a separate optimizer for the Transformer.
     """

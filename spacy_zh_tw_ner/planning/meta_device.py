@@ -179,7 +179,11 @@ def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
 
 
 class _FusedAttention(torch.autograd.Function):
-    """Attention that saves what FlashAttention saves (Dao et al. 2022): inputs, output, and one float per query."""
+    """Attention that saves what FlashAttention saves (Dao et al. 2022): inputs, output, and one float per query.
+
+    Nothing is computed: the output has the shape of `query`, the gradients have the shapes of the inputs, and neither
+    has values.
+    """
 
     @staticmethod
     def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any) -> torch.Tensor:

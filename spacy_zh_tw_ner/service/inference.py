@@ -193,7 +193,7 @@ async def recognize(
 
 
 async def await_in_time(queued: QueuedText, timeout: float) -> tuple[Found, ...]:
-    """Await the entities of a queued text.
+    """Await the entities of a queued text. After an error, the caller must withdraw the text from the engine.
 
     queued (QueuedText): The text.
     timeout (float): Time limit in seconds.

@@ -119,7 +119,11 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:
-    """Return the last of `platforms` that ends at or before a position, or None."""
+    """Return the last word for a platform that ends at or before a position; None if there is none.
+
+    platforms (list[Platform]): The words in the text around an account, in the order of the text.
+    place (int): The position.
+    """
     index = bisect_right(platforms, place, key=lambda platform: platform.end)
     return platforms[index - 1] if index else None
 

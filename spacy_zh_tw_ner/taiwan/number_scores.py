@@ -111,6 +111,11 @@ def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
     A number is excluded in these cases: it is part of a path (2024/04595257), of a document number or of a measure
     (210 km); it continues on a second line, which begins like a list item or a date; or it lacks a sign that the rule
     requires, such as 玄字第 before a military number or the dash after a bank code.
+
+    rule (NumberRule): The rule that has found the number to be valid.
+    number (Number): The number.
+    context (Context): Label and strength of the nearest context word. If it is strong, a military number needs no
+        玄字第.
     """
     view, begin, stop, *_ = number
     if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
@@ -184,6 +189,12 @@ def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> floa
     """Return the factor, from 0 to 1, by which a context word with another label than the rule lowers the score.
 
     Without a context word, the factor is 1.
+
+    rule (NumberRule): The rule, whose label is compared.
+    context (Context): Label and strength of the nearest context word. A word such as 訂單, which is near numbers that
+        are no personal data, has the label OTHER.
+    digits (str): The number without separators. It shows whether a telephone number is a mobile number, which a context
+        word with another label lowers less.
     """
     if context.label == OTHER:
         is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))

@@ -198,7 +198,8 @@ def create_entity_swap_augmenter_v1(level: float) -> AugmenterT:
     """Registered as `spacy-zh-tw-ner.entity_swap.v1`: replace entities by others of the same label.
 
     level (float): Probability that an entity is replaced, from 0 to 1.
-    RETURNS (Callable): The augmenter.
+    RETURNS (Callable): The augmenter, for [corpora.train.augmenter]. It takes the pipeline and an example, and yields
+        one example.
     """
     return EntitySwap(level)
 
@@ -217,6 +218,7 @@ def create_script_variants_augmenter_v1(
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
     pairs (Optional[Mapping[str, str]]): Variant characters: one form → the other form. Each form is replaced by the
         other. null for 臺 → 台 and the other pairs of the tokenizer's fold "variants".
-    RETURNS (Callable): The augmenter.
+    RETURNS (Callable): The augmenter, for [corpora.train.augmenter]. It takes the pipeline and an example, and yields
+        one example.
     """
     return ScriptVariants(level, script_level=script_level, scripts=scripts, pairs=VARIANTS if pairs is None else pairs)

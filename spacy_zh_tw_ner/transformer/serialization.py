@@ -179,6 +179,8 @@ def merge(
 ) -> Backbone:
     """Return a copy of a backbone whose adapters are added to the base model. Quantized weights become float32.
 
+    backbone (Backbone): The backbone, a Transformer with or without adapters; it is not changed.
+    tokenizer (PreTrainedTokenizerBase): Its tokenizer, which is needed to pack and load the copy; not changed.
     quantization (QuantizationSettings | None): Quantization of the copy, of the kind "int8_cpu"; or None.
     memory (MemorySettings | None): Memory settings of the copy; None for those of the backbone.
     RETURNS (Backbone): The copy, on the CPU.

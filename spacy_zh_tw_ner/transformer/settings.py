@@ -149,7 +149,7 @@ def create_lora_v1(
         ["query", "value"]; "all-linear" for all; None for the default of the model family.
     bias (str): Biases that train with the adapters: "none", "all", or "lora_only" for those of the adapted layers.
     rslora (bool): Rank-stabilised scaling (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732).
-    RETURNS (LoraSettings): The settings.
+    RETURNS (LoraSettings): The settings, for the block `lora` of a Transformer model.
     """
     targets = tuple(target_modules) if isinstance(target_modules, list) else target_modules
     return LoraSettings(r, alpha, dropout, targets, bias, rslora)

@@ -72,8 +72,8 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 def write_doccano(record: Record, scores: list[float]) -> str:
     """Return one record as a JSON line for doccano.
 
-    Its keys are "text", "label" (a list of [start, end, label]) and, if the record has them, "doc_id" and "scores",
-    which doccano imports as metadata.
+    Its keys are "text" and "label" (a list of [start, end, label]), "doc_id" if the record has one, and "scores" if the
+    list is not empty. doccano imports the last two as metadata.
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
@@ -83,7 +83,9 @@ def write_doccano(record: Record, scores: list[float]) -> str:
 
 
 def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
-    """Return a JSON object as one line. It gets the keys "doc_id" and "scores", if the record has them.
+    """Return a JSON object as one line, with two more keys.
+
+    They are "doc_id", if the record has a document id, and "scores", if the list of scores is not empty.
 
     data (dict): The object, which is not changed.
     record (Record): The record, for its document id.
@@ -118,11 +120,15 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Yield the records of a file of JSON objects with a text and spans. Their offsets are not converted.
+    """Yield the records of a file of JSON objects with a text and spans.
+
+    Objects that cannot be parsed are rejected. Relations between spans, and objects whose `answer` is not "accept", are
+    left out, and the user is notified of their number.
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
     name (str): The format: "CLUENER", "doccano" or "spaCy".
+    YIELDS (RawRecord): Records whose offsets are not converted: they are in the unit of the file.
     """
     left_out: Counter[str] = Counter()
     first_relation = ""
