@@ -37,7 +37,9 @@ GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 class Exported(NamedTuple):
     """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF.
 
-    The comment of each field describes it.
+    `firsts` and `counts` have one value per code point: index of its first wordpiece in `ids`, and number of its
+    wordpieces. `size` and `overlap` are numbers of wordpieces: of a window, and of its context on each side. `prefix`,
+    `suffix` and `pad` are wordpiece ids. The comment of each field has more details.
     """
 
     ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
