@@ -139,7 +139,7 @@ def _sentence(
     """Render a document with its predicted entities and, if it has mistakes, its gold entities and the mistakes' kinds.
 
     gold (Doc), predicted (Doc): The document with its gold entities, and with its predicted entities.
-    document (ComparedDoc): The entities of both.
+    document (ComparedDoc): The text, and the gold and the predicted entities, from which the mistakes are found.
     hues (Mapping[str, int]): Label → hue in degrees.
     places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
     spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.

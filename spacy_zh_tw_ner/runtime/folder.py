@@ -126,7 +126,8 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
     key (str): Name of the value in the message.
     values (object): The JSON value: a list, or a list of lists, of numbers.
     legal (np.ndarray): Mask of the legal transitions; it has the expected shape.
-    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN.
+    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN, a large
+        negative number.
     RAISES (UnreadableFileError): If the value has another type or shape, or a number is out of range.
     """
     shape = legal.shape

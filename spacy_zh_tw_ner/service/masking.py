@@ -31,7 +31,7 @@ class PolicyBody(BaseModel):
 
 
 class MaskRequest(EntitiesRequest):
-    """Request with one text or many, and the masking policy for their entities."""
+    """Body of `/v1/mask`: one text or many, and the masking policy for their entities."""
 
     model_config = ConfigDict(
         json_schema_extra={

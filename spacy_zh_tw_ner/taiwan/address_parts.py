@@ -123,7 +123,9 @@ def normalize_address(text: str) -> Address | None:
 
 
 def _divisions(text: str, place: int) -> Iterator[tuple[str | None, str | None, int]]:
-    """Yield each county and district that may begin at a position of an address.
+    """Yield each reading of the text at a position of an address as a county, a district, both or neither.
+
+    A short name may have several readings: 新竹 is 新竹市 or 新竹縣. An unknown name of a district has none.
 
     text (str): The address.
     place (int): The position.
