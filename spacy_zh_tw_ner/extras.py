@@ -71,7 +71,7 @@ def read_toml(path: Path, message: str) -> dict[str, Any]:
     """Read a TOML file of at most MAX_TOML bytes, nested at most MAX_DEPTH levels deep.
 
     path (Path): The file.
-    message (str): Message of the error, with the fields `path` and `reason`.
+    message (str): Template of the message of a UsageError, for `str.format`, with the fields `path` and `reason`.
     RETURNS (dict[str, Any]): The content of the file.
     RAISES (UsageError): If the file is too long, is nested too deeply, or is not valid TOML in UTF-8.
     RAISES (OSError): If the file cannot be read.

@@ -49,7 +49,7 @@ class PartWriter(Protocol):
         """Add a record. The writer copies its document, so the caller need not keep the document in memory."""
 
     def to_bytes(self) -> bytes:
-        """Return the content of the file."""
+        """Serialize all records that were added, and return the content of the file. The worker calls it once."""
 
 
 class JsonLinesWriter:
@@ -60,7 +60,7 @@ class JsonLinesWriter:
         self.lines: list[bytes] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Serialize a record and its entities as the next line."""
+        """Serialize a record as the next line, its entities in `job.entities_field` and `job.overlapping_field`."""
         fields = record_fields(annotated.record, self.loaded)
         found, text = annotated.found, annotated.record.text
         own = {self.job.entities_field: _entities(text, found)}
@@ -109,7 +109,7 @@ class ParquetWriter:
         self.entities.append(_entities(annotated.record.text, annotated.found))
 
     def to_bytes(self) -> bytes:
-        """Return the content of a Parquet file."""
+        """Return the content of a Parquet file with all records that were added."""
         import pyarrow as pa
 
         job = self.job
@@ -145,7 +145,7 @@ class DocBinWriter:
         self.bin.add(annotated.doc)
 
     def to_bytes(self) -> bytes:
-        """Return the content of a `.spacy` file."""
+        """Return the content of a `.spacy` file with all documents that were added."""
         return self.bin.to_bytes()
 
 
@@ -158,14 +158,14 @@ WRITERS: dict[str, type[PartWriter]] = {
 
 
 def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the files of all chunks (`parts`) to the output, one after the other. `job` is unused."""
+    """Write the files of all chunks (`parts`) to the open output `file`, in order. `job` is unused."""
     for part in parts:
         with part.open("rb") as opened:
             shutil.copyfileobj(opened, file)
 
 
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the rows of all Parquet files in `parts`, one file per chunk, to one Parquet file.
+    """Write the rows of all Parquet files in `parts`, one per chunk, as one Parquet file to the open output `file`.
 
     Files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows or
     `GROUP_BYTES` bytes. Its columns are those of a Parquet input of `job`, or text and `meta`; then entities.
@@ -192,7 +192,7 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
 
 
 def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the documents of all `.spacy` files in `parts`, one file per chunk, to one `.spacy` file.
+    """Write the documents of all `.spacy` files in `parts`, one per chunk, as one `.spacy` file to the open `file`.
 
     All documents are in memory together. `job` is unused.
     """

@@ -24,7 +24,9 @@ def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     """Compute precision, recall and F of exact spans, micro and by label.
 
     examples (Iterable[Example]): Gold and predicted documents.
-    RETURNS (dict[str, Any]): The scores of spaCy's `get_ner_prf`, and `ents_found`, the number of predicted entities.
+    RETURNS (dict[str, Any]): The scores of spaCy's `get_ner_prf`: "ents_p", "ents_r" and "ents_f" (precision, recall
+        and F, from 0 to 1, or None without any entities), and "ents_per_type" (label → its scores). Also "ents_found",
+        the number of predicted entities.
     """
     examples = list(examples)
     scores: dict[str, Any] = get_ner_prf(examples)

@@ -138,6 +138,9 @@ def rejects_path(target: Path, written: Container[Path]) -> Path:
 class RejectsWriter:
     """Writes rejected annotations and records to a file, one JSON object per line.
 
+    The attribute `n` is the number of rejected annotations and records so far. `n_written` is the number of lines: it
+    also counts left-out regions, which are marked parts of a text that are not annotations.
+
     file (IO[str]): The open file of rejects.
     """
 
@@ -149,7 +152,7 @@ class RejectsWriter:
     def take(self, tally: Tally) -> None:
         """Write `tally.rejects` to the rejects file, one JSON object per line, and clear that list.
 
-        The list has rejected annotations, which are counted in `n`, and left-out regions, which are not.
+        The rejected annotations and records of the list are added to the count `n`. Its left-out regions are not.
         """
         for reject in tally.rejects:
             if reject.get("is_annotation", True):

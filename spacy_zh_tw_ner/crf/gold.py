@@ -94,7 +94,11 @@ def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transiti
 
 
 def _allowed(scores: FloatsT) -> FloatsT:
-    """Return a float64 copy of scores in which forbidden scores are 0, so that 0 × PENALTY adds nothing to a sum."""
+    """Return a float64 copy of scores in which the scores of forbidden tags and transitions are replaced by 0.
+
+    A forbidden score is PENALTY, a large negative number. Even multiplied by a tiny probability, it would dominate the
+    mean score.
+    """
     return np.where(is_allowed(scores), scores, 0.0).astype(np.float64)
 
 

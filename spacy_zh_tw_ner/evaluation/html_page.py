@@ -139,7 +139,7 @@ def _sentence(
     """Render a document with its predicted entities and, if it has mistakes, its gold entities and the mistakes' kinds.
 
     gold (Doc), predicted (Doc): The document with its gold entities, and with its predicted entities.
-    document (ComparedDoc): The entities of both.
+    document (ComparedDoc): The text, and the gold and the predicted entities, from which the mistakes are found.
     hues (Mapping[str, int]): Label → hue in degrees.
     places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
     spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.
@@ -197,10 +197,12 @@ def mark_entities(
 
 
 def filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
-    """Render the filters as HTML: a radio button per kind of mistake, with a count, and a list of labels.
+    """Render the filters as HTML: radio buttons to choose the sentences, and a list of labels.
+
+    There is a button for all sentences, for all sentences with a mistake, and for each kind of mistake, with a count.
 
     labels (Sequence[str]): All labels, sorted.
-    counts (Mapping[str, int]): Kind of mistake → number of mistakes.
+    counts (Mapping[str, int]): Kind of mistake (`HasKind.kind`) → number of mistakes: a `Counter`, or all kinds.
     n (int): Number of sentences.
     n_wrong (int): Number of sentences with a mistake.
     """

@@ -163,10 +163,13 @@ def write_int8(source: Path, target: Path) -> None:
 
 
 class _Graph:
-    """Nodes and weights of the quantized graph, to which the methods add quantized operators.
+    """Nodes and weights of a quantized graph, which `write_int8` builds node by node from a float32 graph.
 
-    tensors (Iterable[TensorProto]): Weights of the float32 graph. They are stored by name in the attribute `tensors`,
-        to which the quantized weights are added.
+    For each node of the float32 graph, in order, the caller either calls a `quantize_…` method, which adds quantized
+    operators to the list `nodes`, or appends the unchanged node to this list. The attribute `tensors` is a dictionary:
+    name → weight. It has the weights of both graphs; the caller keeps those that `nodes` use.
+
+    tensors (Iterable[TensorProto]): Weights of the float32 graph.
     """
 
     def __init__(self, tensors: Iterable["TensorProto"]) -> None:

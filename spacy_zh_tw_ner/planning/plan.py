@@ -174,7 +174,8 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
     recipe (Recipe): Model, batch and optimizer. Call this function only if the whole batch does not fit.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
-    RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.
+    RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or if the setting
+        `memory.micro_batch` of the recipe is None, so that batches are not split.
     """
     if recipe.settings.memory.micro_batch is None:
         return None

@@ -37,7 +37,7 @@ def preset_notes(name: str) -> dict[str, Any]:
 
     name (str): Name of the preset.
     RETURNS (dict): `extends`, the config that the preset changes; `vram`, the GPU memory in GiB that it is made for;
-        `guide`, the GPU memory that the authors of the recipe state, such as "10–12 GB".
+        `guide`, the GPU memory that a community guide recommends for its settings, such as "10–12 GB"; "–" for none.
     RAISES (PlanError): If there is no such preset.
     """
     return dict(_parse(_path_of(name))["preset"])

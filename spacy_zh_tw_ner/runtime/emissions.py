@@ -120,6 +120,8 @@ class Emitter:
     def _require_matching_graph(self) -> None:
         """Check the number of embeddings and of tags of the graph, by running it on the largest wordpiece id.
 
+        The constructor calls this method.
+
         RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """
         known = self._exported

@@ -37,7 +37,9 @@ GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 class Exported(NamedTuple):
     """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF.
 
-    The comment of each field describes it.
+    `firsts` and `counts` have one value per code point: index of its first wordpiece in `ids`, and number of its
+    wordpieces. `size` and `overlap` are numbers of wordpieces: of a window, and of its context on each side. `prefix`,
+    `suffix` and `pad` are wordpiece ids. The comment of each field has more details.
     """
 
     ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
@@ -124,7 +126,8 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
     key (str): Name of the value in the message.
     values (object): The JSON value: a list, or a list of lists, of numbers.
     legal (np.ndarray): Mask of the legal transitions; it has the expected shape.
-    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN.
+    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN, a large
+        negative number.
     RAISES (UnreadableFileError): If the value has another type or shape, or a number is out of range.
     """
     shape = legal.shape

@@ -123,7 +123,9 @@ def normalize_address(text: str) -> Address | None:
 
 
 def _divisions(text: str, place: int) -> Iterator[tuple[str | None, str | None, int]]:
-    """Yield each county and district that may begin at a position of an address.
+    """Yield each reading of the text at a position of an address as a county, a district, both or neither.
+
+    A short name may have several readings: 新竹 is 新竹市 or 新竹縣. An unknown name of a district has none.
 
     text (str): The address.
     place (int): The position.
@@ -225,7 +227,10 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
 
 def _in_words(match: "re.Match[str]") -> str:
-    """Convert the digits in a match of ROAD_NUMBER to a Chinese numeral, such as the 1 of 自強1路 to 一."""
+    """Return the Chinese numeral for a match of ROAD_NUMBER, such as 一 for the 1 of 自強1路, or 十二 for 12.
+
+    `re.sub` calls this function for the one or two digits before 路, 街 or 大道, and puts the numeral in their place.
+    """
     tens, ones = divmod(int(match[0]), 10)
     digits = " 一二三四五六七八九"
     return f"{digits[tens] if tens > 1 else ''}{'十' if tens else ''}{digits[ones]}".replace(" ", "")

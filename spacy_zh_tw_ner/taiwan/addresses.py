@@ -174,6 +174,7 @@ def _district_before(view: str, road: int) -> int | None:
     The address begins with the postal code, if there is one; else with the county, if there is one; else with the
     district.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     road (int): Position of the last character of the road name.
     """
     for end in range(road, max(road - CHARS_BEFORE, 0), -1):
@@ -192,6 +193,9 @@ def _division_start(view: str, end: int) -> int | None:
 
     If a county is before the district, the start of the county is returned. If a postal code is before the county or
     the district, the start of the postal code is returned.
+
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
+    end (int): Position after the last character of the district or county.
     """
     begin = _name_start(view, end, district_names(), (4, 3, 2))
     if begin is not None:
@@ -207,8 +211,9 @@ def _division_start(view: str, end: int) -> int | None:
 
 
 def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, ...]) -> int | None:
-    """Return the start of a name that ends at position `end`, or None.
+    """Return the start of a name that ends at position `end` (exclusive), or None if no name ends there.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     names (frozenset[str]): The names as `fold_place` returns them.
     lengths (tuple[int, ...]): Numbers of characters of the names, in the order in which they are tried.
     """
@@ -221,6 +226,7 @@ def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, 
 def _bare_name_start(view: str, road: int) -> int | None:
     """Return the start of a road name that has no district before it, or None for a word such as 網路.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     road (int): Position of the last character of the road name.
     """
     begin = road
@@ -235,6 +241,9 @@ def _ends_word(view: str, place: int) -> bool:
     """Return whether the character at a position ends a word, so that a road name may begin after it (在, 向).
 
     The same character may be a part of a road name, such as 向 in 向上路. Then it ends no word.
+
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
+    place (int): Position of the character.
     """
     if view[place] not in ENDS_WORD:
         return False
