@@ -66,6 +66,10 @@ if sys.platform == "win32":
     def lock(handle: int, *, wait: bool) -> bool:
         """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False.
 
+        The lock is released when the file is closed.
+
+        handle (int): Descriptor of the file.
+        wait (bool): Whether to wait while another process has the lock.
         RETURNS (bool): Always True: on Windows, locks are taken to be supported.
         """
         try:
@@ -79,6 +83,10 @@ else:
     def lock(handle: int, *, wait: bool) -> bool:
         """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False.
 
+        The lock is released when the file is closed.
+
+        handle (int): Descriptor of the file.
+        wait (bool): Whether to wait while another process has the lock.
         RETURNS (bool): Whether the file system supports locks. If not, nothing is locked.
         """
         try:

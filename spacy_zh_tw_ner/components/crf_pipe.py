@@ -36,9 +36,13 @@ class CRFPipe(Pipe):
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
     min_score (float): Balances precision and recall. If 0, the entities are those of the most probable tag path.
-        If greater, they are all entities with at least this probability. Half of the expected F-score, such as 0.35
-        for an F of 70 %, gives the best F-score.
+        If greater, they are the entities with at least this probability; of overlapping ones, those with the largest
+        sum of (probability − min_score). Half of the expected F-score, such as 0.35 for an F of 70 %, gives the best
+        F-score.
     scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
+
+    The attribute `cfg` has "labels" (list of str) and "temperature" (float). It is saved with the component, but
+    `min_score` is not.
     """
 
     vocab: Vocab
@@ -91,7 +95,8 @@ class CRFPipe(Pipe):
         """Return an object that converts emissions to entities with their probabilities.
 
         Each call of `predict` creates one such object, with the current transitions, temperature and `min_score`. Then
-        it calls `decode` of the object for each batch of short documents, and `decode_long` for each long document.
+        it calls `decode` of the object with the emissions of each batch of short documents, and `decode_long` with the
+        chunks of emissions of each long document.
         """
 
     @abstractmethod
@@ -106,7 +111,8 @@ class CRFPipe(Pipe):
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
         """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool.
 
-        The loss and `zh-tw-ner calibrate` use it. The rows are the tokens of the predicted documents, in order.
+        The loss and `zh-tw-ner calibrate` use it. The rows are the tokens of the predicted documents, in order. A token
+        without annotation may have any tag, so all columns of its row are True.
         """
 
     @property
@@ -134,7 +140,8 @@ class CRFPipe(Pipe):
     def _check_loaded(self) -> None:
         """Check labels and temperature that were read from a file.
 
-        `self.cfg` has the values. It is replaced by a dictionary of these two alone. A missing temperature becomes 1.
+        Subclasses call this after they have read `self.cfg`. The dictionary is replaced by one that has only the keys
+        "labels" and "temperature". A missing temperature becomes 1.
 
         RAISES (UnreadableFileError): If the labels are not distinct strings, or the temperature is not from 0.001 to
             1000.

@@ -60,7 +60,10 @@ def score_spans(examples: Iterable[Example], *, spans_key: str = DEFAULT_KEY, **
 
 
 def make_spans_scorer() -> ScorerT:
-    """Registered as `spacy-zh-tw-ner.spans_scorer.v1`: return a function that scores exact overlapping spans."""
+    """Registered as `spacy-zh-tw-ner.spans_scorer.v1`: return a function that scores exact overlapping spans.
+
+    The function is `score_spans`.
+    """
     return score_spans
 
 
@@ -126,7 +129,7 @@ class CRFSpanRecognizer(TrainableCRF):
         [["PERSON", "GPE"], ["TITLE"]]. A label that is in no group is a group of its own. Fewer groups are faster.
     min_score (float): Balances precision and recall. If 0, the spans are those of the most probable tag path of each
         group. If greater, they are the spans with at least this probability; of overlapping ones of a group, those with
-        the largest sum of probabilities.
+        the largest sum of (probability − min_score).
     label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over all
         legal paths. This is the weight of the uniform distribution: at least 0 (off) and less than 1.
     scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
@@ -191,7 +194,7 @@ class CRFSpanRecognizer(TrainableCRF):
             raise PipelineError(Errors.ZT799.format(name=self.name, unknown=", ".join(unknown), labels=labels))
 
     def labels_of(self, gold: Doc) -> Iterable[str]:
-        """Return the labels of the gold spans of a document."""
+        """Return the label of each gold span: those of `doc.spans[spans_key]` or, without this key, of `doc.ents`."""
         return (span.label_ for span in gold_spans(gold, self.spans_key))
 
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:

@@ -190,10 +190,11 @@ def _grow_first(old: ArrayT, size: int) -> ArrayT:
 
 
 class WithoutDecay:
-    """An optimizer without weight decay for the parameters of some layers.
+    """An optimizer without weight decay for the parameters of some layers. It wraps another optimizer.
 
-    thinc's optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all
-    transitions are equally probable.
+    `TrainableCRF.finish_update` passes it to `Model.finish_update` in place of the optimizer of the config. thinc's
+    optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all transitions
+    are equally probable.
 
     optimizer (Optimizer): The optimizer that computes the updates. Its attributes are also attributes of this object.
     layers (Iterable[Model]): Layers whose parameters must not decay; those of their sublayers still decay.

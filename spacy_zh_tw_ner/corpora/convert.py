@@ -59,6 +59,12 @@ def convert(
 ) -> dict[Path, Tally]:
     """Convert a file, or a folder of train, dev and test data, to `.spacy` files in constant memory.
 
+    Rejected annotations and records are written to rejects.jsonl, in the output folder or next to the output file. An
+    earlier rejects.jsonl there is removed if nothing is rejected.
+
+    If `source` and `target` are folders, and there is no test data, dev is used as test. If there is no dev data, or
+    dev is used as test, every tenth record of train is written to dev instead of train.
+
     source (Path): The file or folder; a folder that does not exist is searched in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file for the whole source, or a folder for its splits.
     settings (ConvertSettings): Format, script, offsets, limit of rejects and split.
@@ -67,7 +73,7 @@ def convert(
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (dict[Path, Tally]): Output file → counts of its annotations.
     RAISES (CorpusError): If a file cannot be read, or more than `max_rejects` annotations and records are rejected.
-        No .spacy file is written then. The rejects are written to rejects.jsonl if all files could be read.
+        No .spacy file is written then; rejects.jsonl is written if all files could be read.
     RAISES (OutputError): If an output exists and may not be replaced, or is also an input.
     """
     if settings.format not in ("auto", *FORMATS):

@@ -170,9 +170,9 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Count the spans of a record as votes for the conventions by which their texts are nearest to their offsets.
+        """Count the spans of a record. A span whose text the file repeats is a vote for the conventions that fit best.
 
-        Spans whose text the file does not repeat are counted as impossible by a convention, if they are.
+        Other spans are counted as impossible in each convention by which `place` returns None.
         """
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
@@ -285,8 +285,8 @@ def _fit(span: RawSpan, text: str, convention: Convention) -> int:
     Tools write a line break as a space, or as a backslash and an n; browsers collapse white space and trim the edges.
     These differences are accepted, but an exact match in another convention is preferred.
 
-    RETURNS (int): EXACT if both texts are equal, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space
-        differs, otherwise NO_FIT.
+    RETURNS (int): The smaller, the more similar: EXACT if both texts are equal, SAME_LENGTH if only line breaks differ,
+        COLLAPSED if only white space differs, otherwise NO_FIT.
     """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:

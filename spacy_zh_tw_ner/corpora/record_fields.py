@@ -179,7 +179,7 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
     """Find the spans in all fields of an object. An invalid span is rejected; the other spans are kept.
 
     data (dict): The object.
-    name_of (Callable[[int], str]): Number of a label → its name.
+    name_of (Callable[[int], str]): Number of a label → its name. Its errors are not caught.
     RETURNS (Spans): The valid spans, with label names and whole-number offsets, and the rejected spans.
     RAISES (NotUsable): If a field is neither a list of spans nor an object of labels.
     """

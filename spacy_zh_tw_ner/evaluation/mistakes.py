@@ -122,7 +122,7 @@ class Confusion(NamedTuple):
     inexact: npt.NDArray[np.int64]
 
     def to_json(self) -> dict[str, object]:
-        """Return an object for `json.dumps`: the labels, and both matrices as lists of rows."""
+        """Return a dictionary for `json.dumps`: "labels"; and "exact" and "inexact", each a list of rows."""
         return {"labels": list(self.labels), "exact": self.exact.tolist(), "inexact": self.inexact.tolist()}
 
     def row_shares(self) -> npt.NDArray[np.float64]:

@@ -123,7 +123,8 @@ def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Ma
 def described_meta(meta: Mapping[str, Any], details: CardDetails) -> dict[str, Any]:
     """Return a copy of `meta` with description, licence and training corpus, in the keys that `spacy package` reads.
 
-    The keys are "description", "license" and "sources". Details that are empty leave the value of `meta` unchanged.
+    "description" becomes a fixed text of this package, "license" the licence of the pipeline, and "sources" a list with
+    the name and licence of the corpus. If the licence or the corpus is empty, the value in `meta` is kept.
     """
     sources = [{"name": details.corpus, "license": details.corpus_license}] if details.corpus else []
     described = {"description": DESCRIPTION, "license": details.license, "sources": sources}

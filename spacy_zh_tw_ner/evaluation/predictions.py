@@ -126,7 +126,8 @@ def entity_of(ent: Span) -> Entity:
 def _annotated_characters(gold: Doc, spans_key: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return a (n_characters,) mask that is False for characters in unannotated text, and True for all others.
 
-    A token is unannotated if its `ent_iob` is 0. Documents with gold spans and no `doc.ents` are annotated completely.
+    A token is unannotated if its `ent_iob` is 0. But a document that has `doc.spans[spans_key]`, and no annotation of
+    `doc.ents`, is annotated completely.
     """
     annotated = np.ones(len(gold.text), dtype=bool)
     if spans_key in gold.spans and not gold.has_annotation("ENT_IOB"):

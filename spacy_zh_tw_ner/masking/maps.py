@@ -36,7 +36,7 @@ class MaskMap:
     originals: tuple[tuple[int, int, str], ...] = field(repr=False)  # hidden, so that logs do not contain personal data
 
     def to_line(self) -> bytes:
-        """Return the map as a line of a map file."""
+        """Return the map as a line of a map file: a JSON object in UTF-8, with the line break."""
         value = {"sha256": self.sha256, "originals": self.originals}
         return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 

@@ -42,7 +42,11 @@ class PlanReport:
         return self.plan.fits(self.vram)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as a dictionary for JSON; memory is in bytes, except `vram` in GiB."""
+        """Return the report as a dictionary, which `plan --json` prints; memory is in bytes, except "vram" in GiB.
+
+        The keys are "config" (its name), "base" (name of the base model), "vram", "fits", "plan", "micro_batch" (number
+        of windows, or None), "largest", and "ladder" (a list of the reductions).
+        """
         return {
             "config": self.name,
             "base": self.recipe.settings.name,

@@ -20,7 +20,10 @@ BATCH_CHARS = 16_384  # largest number of characters of the texts that are proce
 
 
 class ExportedRecognizer:
-    """Recognizer of an exported model, with the same results as the exported pipeline.
+    """Recognizer of an exported model, with the same results as the exported pipeline. `load` creates it.
+
+    Call it with texts. The attribute `labels` has the labels that it predicts. Gazetteer matches may have the same
+    labels (`evidence_labels`). `span_labels`, the labels of overlapping entities, is always empty.
 
     exported (Exported): Wordpieces, labels and transitions of the model.
     emitter (Emitter): Computes emissions, the score of each tag for each token, with ONNX Runtime.

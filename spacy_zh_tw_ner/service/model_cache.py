@@ -42,6 +42,7 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
 class ServedPipeline:
     """One version of a pipeline that requests can name.
 
+    `version` identifies the files from which it was, or will be, loaded; `size` is their total size in bytes.
     `recognizer` is None while it is not in memory. `labels`, `span_labels`, `evidence_labels` and `min_score` are those
     of the recognizer. They are set when it is first loaded, and kept after it is unloaded. Before, `labels` is None.
 
@@ -129,7 +130,8 @@ class ModelCache:
         wanted (ServedPipeline | str): A pipeline, or the name of one. A pipeline that is not in memory and has been
             replaced since is not loaded: the pipeline that has replaced it is used.
         RETURNS (Recognizer): The recognizer, which is now the most recently used one.
-        RAISES (ZhTwNerError): If it cannot be loaded.
+        RAISES (KeyError): If there is no pipeline of this name.
+        RAISES (ZhTwNerError): If the recognizer cannot be loaded.
         """
         pipeline = self._current[wanted] if isinstance(wanted, str) else wanted
         if pipeline.recognizer is None:

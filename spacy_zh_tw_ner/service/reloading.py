@@ -28,7 +28,8 @@ class Reloaded(NamedTuple):
     """Result of a successful reload.
 
     pipeline: Name of the pipeline.
-    replaced: Whether a newer version is served now. False if the files of the pipeline have not changed.
+    replaced: Whether the files were loaded again and are served now. False if the pipeline was in memory and its files
+        have not changed.
     version, former_version: Versions that are served now, and that were served before.
     f, former_f: Micro F of exact entities of both versions on the dev corpus, 0 to 100; None without a corpus.
     """
@@ -112,7 +113,10 @@ class Reloader:
 
     @contextmanager
     def _explained(self, name: str) -> Iterator[None]:
-        """Context manager for a reload: log any error, and raise it as a `Refusal` with status 409 or 503."""
+        """Context manager for a reload: log any error, and raise it as a `Refusal` with status 409 or 503.
+
+        name (str): Name of the pipeline, for the message.
+        """
         try:
             yield
             return

@@ -204,8 +204,9 @@ def _require_space(folder: Path, size: int) -> None:
 
 
 def _remove(folder: Path, handle: int, process: int) -> None:
-    """Remove a temporary folder, unless this is a forked process, whose parent still uses the folder.
+    """Remove a temporary folder and release its lock. A forked process does nothing: its parent still uses the folder.
 
+    folder (Path): The folder, which has the file of offloaded weights.
     handle (int): File descriptor of the lock on the folder.
     process (int): Id of the process that created the folder.
     """
