@@ -260,8 +260,8 @@ def _best_convention(
     chosen (Convention): The convention of the file.
     candidates (Sequence[Convention]): Conventions to try if the offsets, counted by `chosen`, do not select the
         annotated text.
-    RETURNS (Optional[Convention]): The convention by which the offsets select the text that is most similar to the
-        annotated text; None if by every convention they select another text.
+    RETURNS (Optional[Convention]): The convention by which the offsets select the annotated text, or one that differs
+        only in line breaks or, failing this, in white space; None if there is no such convention.
     """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen

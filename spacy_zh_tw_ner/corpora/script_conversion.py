@@ -49,7 +49,7 @@ class ScriptCounter:
         self._scripts = _Scripts()
 
     def __call__(self, text: str) -> ScriptCounts:
-        """Return the counts of a text."""
+        """Count the Simplified, Traditional and Japanese characters of a text."""
         if text.isascii():
             return ScriptCounts(0, 0, 0)
         scripts = [self._scripts[char] for char in text]

@@ -133,7 +133,7 @@ class StreamLine(BaseModel):
 
 
 class EntityAnswer(BaseModel):
-    """Named entity in a response."""
+    """Named entity in a response. `start` and `end` are offsets in the text as sent, in the unit of the request."""
 
     __qualname__ = "Entity"  # its name in the OpenAPI document
     model_config = ConfigDict(title="Entity", json_schema_extra={"examples": [_FOUND[0]]})

@@ -66,7 +66,7 @@ class WordIndex(Generic[ValueT]):
                 prefix = text[start:end]
 
     def _find_long(self, text: str, start: int) -> Iterator[tuple[int, int, ValueT]]:
-        """Find the words of more than LONGEST_PREFIX characters that begin at the position `start` of a text."""
+        """Yield start, end (exclusive) and value of the words of more than LONGEST_PREFIX characters at `start`."""
         for length in self._long.get(text[start : start + LONGEST_PREFIX], ()):
             value = self._entries.get(text[start : start + length]) if start + length <= len(text) else None
             if value is not None:

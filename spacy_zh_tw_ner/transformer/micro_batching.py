@@ -173,7 +173,7 @@ class MicroBatchRunner:
                     self._repeat(each, gradient, done)
 
     def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
-        """Repeat a failed backward pass in parts; raise if one window fails again. Arguments: see `_add_gradient`."""
+        """Repeat a backward pass that ran out of memory, in parts; raise if a part of one window runs out, too."""
         if failed.is_last_try:
             raise _too_large(failed.batch)
         for part in failed.batch.cut(self.train_limit):

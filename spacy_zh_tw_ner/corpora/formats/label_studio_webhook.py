@@ -167,8 +167,9 @@ class _Newest:
         self._states[annotation["id"]] = state if former is None else max(former, state)
 
     def choose(self) -> set[int]:
-        """Return the numbers of the lines to read: one for each task that has an annotation.
+        """Return the numbers of the lines to read, counted from 1: one for each task that has an annotation.
 
+        Of several events of an annotation, such as its creation and an update, only the newest counts.
         Deleted annotations and skipped tasks are left out. Of several annotations of a task, the first one that is
         marked as ground truth is chosen, or else the one with the smallest id.
         """
