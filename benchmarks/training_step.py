@@ -35,7 +35,21 @@ OURS = {
     "get_spans": {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"},
 }
 LORA = {"lora": {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 16, "alpha": 32}}
+WIDE = {
+    "lora": {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 32, "alpha": 8, "target_modules": "all-linear", "rslora": True}
+}
 NF4 = {"quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}}
+MICRO = {"@misc": "spacy-zh-tw-ner.memory.v1", "micro_batch": 4}
+MEMORY = {
+    "all weights": OURS,
+    "all weights, micro-batches of 4": OURS | {"memory": MICRO},
+    "LoRA": OURS | LORA,
+    "LoRA of all linear layers": OURS | WIDE,
+    "LoRA of all linear layers, micro-batches of 4": OURS | WIDE | {"memory": MICRO},
+    "QLoRA (NF4)": OURS | LORA | NF4,
+    "QLoRA of all linear layers, micro-batches of 4": OURS | WIDE | NF4 | {"memory": MICRO},
+    "the same with gradient checkpointing": OURS | WIDE | NF4 | {"memory": MICRO | {"gradient_checkpointing": True}},
+}
 THEIRS = {
     "@architectures": "spacy-transformers.TransformerModel.v3",
     "get_spans": {"@span_getters": "spacy-transformers.doc_spans.v1"},
@@ -157,8 +171,13 @@ def main() -> None:
         ]
         goal = GOAL_WITH_BASE if options.base else GOAL
         print(table(rows, header=("training step", "ms", f"relative to the plain loop (goal ≤ {goal})")))
-        memory = {"all weights": OURS, "LoRA": OURS | LORA, "QLoRA (NF4)": OURS | LORA | NF4}
-        print(table([(k, f"{peak(v | named):.0f}") for k, v in memory.items()], header=("trained weights", "peak MiB")))
+        peaks = {name: peak(model | named) for name, model in MEMORY.items()}
+        print(
+            table(
+                [(name, f"{mib:.0f}", f"{mib / peaks['all weights']:.2f}") for name, mib in peaks.items()],
+                header=("trained weights", "peak MiB", "relative to all weights"),
+            )
+        )
         if options.base:
             whole, trimmed = optimizer_mib(options.base), optimizer_mib(str(base))
             cells: list[tuple[object, ...]] = [("whole", f"{whole:.0f}", "1.00")]
