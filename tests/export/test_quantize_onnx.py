@@ -4,19 +4,13 @@ import json
 import shutil
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import spacy
-from onnx import ModelProto, TensorProto, helper, numpy_helper, save
-from onnx import load as load_graph
-from onnxruntime import InferenceSession
 from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.export import quantize_onnx as module
-from spacy_zh_tw_ner.export.quantize_onnx import LARGEST_WEIGHT, PAGE, quantize_onnx, write_int8
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 from spacy_zh_tw_ner.runtime import load
 from tests.pipelines import ENTITIES, SENTENCE
 
@@ -66,7 +60,7 @@ def test_the_runtime_finds_the_same_entities_with_int8(tiny_onnx: tuple[Path, Pa
 def test_a_loss_of_precision_is_measured(
     tiny_onnx: tuple[Path, Path], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spacy_zh_tw_ner.export.quantize_onnx.LARGEST_WEIGHT", 1)
+    monkeypatch.setattr("spacy_zh_tw_ner.export.int8_graph.LARGEST_WEIGHT", 1)
     found = quantize_onnx(spacy.load(tiny_onnx[0]), folder)
     assert found.same < found.characters - 5
     assert found.difference > 0.5
@@ -77,114 +71,3 @@ def test_f_is_measured_with_min_score_and_temperature(tiny_onnx: tuple[Path, Pat
     nlp.get_pipe("ner").min_score = 1.0  # type: ignore[attr-defined]
     nlp.get_pipe("ner").temperature = 50.0  # type: ignore[attr-defined]
     assert quantize_onnx(nlp, folder, golds=[gold(nlp)]).f_score_before == 0.0
-
-
-WIDTH, ROWS = 64, 200
-Floats = npt.NDArray[np.float32]
-
-
-def normal(*shape: int) -> Floats:
-    return np.random.default_rng(len(shape)).standard_normal(shape, np.float32)
-
-
-def write_model(path: Path, **weights: Floats) -> Path:
-    """Write a graph with an embedding table, two layers that share a weight, an attention product and a head."""
-    tensors = {"table": normal(ROWS, WIDTH), "layer": normal(WIDTH, WIDTH) / 8, "head": normal(WIDTH, 5), **weights}
-    steps = [
-        ("Gather", ["table", "ids"], "picked"),
-        ("MatMul", ["picked", "layer"], "query"),
-        ("Transpose", ["query"], "key"),
-        ("MatMul", ["query", "key"], "attention"),
-        ("Softmax", ["attention"], "shares"),
-        ("MatMul", ["shares", "picked"], "mixed"),
-        ("MatMul", ["mixed", "layer"], "hidden"),
-        ("MatMul", ["hidden", "head"], "emissions"),
-    ]
-    graph = helper.make_graph(
-        [helper.make_node(kind, inputs, [output]) for kind, inputs, output in steps],
-        "graph",
-        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["length"])],
-        [helper.make_tensor_value_info("emissions", TensorProto.FLOAT, ["length", 5])],
-        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
-    )
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
-    return path
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> tuple[Path, Path]:
-    write_int8(write_model(tmp_path / "float32.onnx"), tmp_path / "model.onnx")
-    return tmp_path / "float32.onnx", tmp_path / "model.onnx"
-
-
-def run(path: Path, output: str = "emissions") -> Floats:
-    model: ModelProto = load_graph(path)
-    if output != "emissions":
-        model.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, None))
-    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (found,) = session.run([output], {"ids": np.arange(0, ROWS, 3)})
-    return np.asarray(found)
-
-
-def weights_of(path: Path) -> dict[str, npt.NDArray[Any]]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in load_graph(path).graph.initializer}
-
-
-def test_int8_emissions_are_nearly_the_same(both: tuple[Path, Path]) -> None:
-    before, after = map(run, both)
-    assert 0 < np.abs(after - before).max() < 0.05 * np.abs(before).max()
-
-
-def test_the_head_and_attention_products_stay_in_float32(both: tuple[Path, Path]) -> None:
-    kinds = [node.op_type for node in load_graph(both[1]).graph.node]
-    assert (kinds.count("MatMulInteger"), kinds.count("MatMul")) == (2, 3)
-    found, expected = weights_of(both[1]), weights_of(both[0])
-    assert np.array_equal(found["head"], expected["head"])
-    assert sorted(found) == [
-        "head",
-        "layer_int8",
-        "layer_int8_scale",
-        "table_int8",
-        "table_int8_scale",
-    ]  # the shared weight is stored once
-
-
-def test_sums_of_two_products_fit_into_16_bits(both: tuple[Path, Path]) -> None:
-    assert int(np.abs(weights_of(both[1])["layer_int8"]).max()) == LARGEST_WEIGHT
-    assert 2 * 255 * LARGEST_WEIGHT < 2**15 <= 2 * 255 * (LARGEST_WEIGHT + 1)
-
-
-def test_columns_and_rows_have_their_own_scales(tmp_path: Path) -> None:
-    layer, table = normal(WIDTH, WIDTH), normal(ROWS, WIDTH)
-    layer[:, 1] *= 1e-6
-    layer[:, 2] = table[3] = 0
-    table[6] *= 1e-6
-    source = write_model(tmp_path / "float32.onnx", layer=layer, table=table)
-    write_int8(source, tmp_path / "model.onnx")
-    query, rounded = (run(path, "query") for path in (source, tmp_path / "model.onnx"))
-    error = np.abs(rounded - query).max(0)
-    assert error[1] < 0.05 * np.abs(query[:, 1]).max()
-    assert error[2] == 0
-    picked, rounded = (run(path, "picked") for path in (source, tmp_path / "model.onnx"))
-    assert np.abs(rounded - picked)[2].max() < 0.01 * np.abs(picked[2]).max()
-    assert not rounded[1].any()
-
-
-def test_large_weights_are_page_aligned_in_a_second_file(both: tuple[Path, Path]) -> None:
-    path = both[1]
-    graph, beside = load_graph(path, load_external_data=False).graph, path.with_name("model.onnx.data")
-    places = {
-        tensor.name: {entry.key: entry.value for entry in tensor.external_data}
-        for tensor in graph.initializer
-        if tensor.data_location == TensorProto.EXTERNAL
-    }
-    assert sorted(places) == ["head", "layer_int8", "table_int8"]
-    assert {place["location"] for place in places.values()} == {
-        "model.onnx.data"
-    }  # relative, so that the folder can be moved
-    assert all(int(place["offset"]) % PAGE == 0 for place in places.values())
-    assert beside.stat().st_size < both[0].stat().st_size / 2
-    emissions = run(path)
-    session = InferenceSession(path, providers=["CPUExecutionProvider"])  # maps the weights from the file
-    (mapped,) = session.run(None, {"ids": np.arange(0, ROWS, 3)})
-    assert np.array_equal(mapped, emissions)
