@@ -171,13 +171,46 @@ def mean(values: list[float]) -> str:
     return mean_of(values) if len(values) > 1 else f"{values[0]:.2f}" if values else "–"
 
 
+def print_dev(on_dev: dict[str, dict[str, Any] | None], seed: int) -> None:
+    """Print F on dev of the corpora that are trained so far.
+
+    on_dev (dict[str, dict[str, Any] | None]): Name of the corpus → result of `all_scores`. seed (int): The seed.
+    """
+    rows = [
+        (name, f"{scores['dev'][MIN_SCORE]:.2f}", best := best_min_score(scores), f"{scores['dev'][best]:.2f}")
+        for name, scores in on_dev.items()
+        if scores
+    ]
+    heads = ("corpus", f"F on dev, seed {seed}", "best min_score", "F on dev with it")
+    print(f"\n{table(rows, heads)}\n", flush=True)
+
+
+def print_test(results: dict[str, list[dict[str, Any]]], characters: dict[str, list[float]]) -> None:
+    """Print F on test: with the config's `min_score`, and with the best one of each pipeline on dev.
+
+    results (dict[str, list[dict[str, Any]]]): Name of the corpus → result of `all_scores` for each seed.
+    characters (dict[str, list[float]]): Name of the corpus → number of labelled characters for each seed.
+    """
+    rows = []
+    for name, of_seeds in results.items():
+        sizes = characters.get(name)
+        fixed = [scores["test"][MIN_SCORE] for scores in of_seeds]
+        chosen_on_dev = [scores["test"][best_min_score(scores)] for scores in of_seeds]
+        labelled = f"{sum(sizes) / len(sizes):,.0f}" if sizes else "–"
+        rows.append((name, labelled, len(of_seeds), mean(fixed), mean(chosen_on_dev)))
+    heads = ("corpus", "labelled characters", "seeds", "F on test", "F on test, min_score of dev")
+    print(table(rows, heads), flush=True)
+
+
 def main() -> None:
     """Print the tables of what is trained so far."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of trained pipelines, which a later call uses")
     parser.add_argument("--jieba", type=Path, help="file dict.txt of the package jieba, if it is not installed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--chosen", type=int, nargs="*", default=CHOSEN, help="numbers of sentences by --order")
+    parser.add_argument("--at-random", type=int, nargs="*", default=AT_RANDOM, help="numbers of sentences at random")
     parser.add_argument("--order", choices=ORDERS, default="diverse")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin no training after this time; 0 for no limit")
     options = parser.parse_args()
@@ -191,13 +224,7 @@ def main() -> None:
     plain = {"naive": naive(options.work, corpora[WEIGHTS[0]])}
     on_dev = {name: trainer.scores(name, first, corpus) for name, corpus in plain.items()}
     on_dev |= {f"weight {w:g}": trainer.scores(f"weight-{w:g}", first, corpus) for w, corpus in corpora.items()}
-    rows = [
-        (name, f"{scores['dev'][MIN_SCORE]:.2f}", best := best_min_score(scores), f"{scores['dev'][best]:.2f}")
-        for name, scores in on_dev.items()
-        if scores
-    ]
-    heads = ("corpus", f"F on dev, seed {first}", "best min_score", "F on dev with it")
-    print(f"\n{table(rows, heads)}\n", flush=True)
+    print_dev(on_dev, first)
     known = {w: scores["dev"][best_min_score(scores)] for w in WEIGHTS if (scores := on_dev[f"weight {w:g}"])}
     if len(known) < len(WEIGHTS):
         print("Not all weights are trained yet: call this again.")
@@ -213,7 +240,7 @@ def main() -> None:
     characters: dict[str, list[float]] = {}
     for seed in options.seeds:
         source = trainer.pipeline(constrained, seed)
-        for order, sizes in ((options.order, CHOSEN), ("random", AT_RANDOM)):
+        for order, sizes in ((options.order, options.chosen), ("random", options.at_random)):
             for n in sizes if source.exists() else ():
                 name = f"{n} {order}"
                 chosen = [golds[index] for index in choose(trainer, constrained, golds, order, seed)[:n]]
@@ -223,15 +250,7 @@ def main() -> None:
                 if scores:
                     results.setdefault(name, []).append(scores)
                     characters.setdefault(name, []).append(sum(len(gold.text) for gold in chosen))
-    lines = []
-    for name, of_seeds in results.items():
-        sizes = characters.get(name)
-        fixed = [scores["test"][MIN_SCORE] for scores in of_seeds]
-        chosen_on_dev = [scores["test"][best_min_score(scores)] for scores in of_seeds]
-        annotated = f"{sum(sizes) / len(sizes):,.0f}" if sizes else "–"
-        lines.append((name, annotated, len(of_seeds), mean(fixed), mean(chosen_on_dev)))
-    heads = ("corpus", "labelled characters", "seeds", "F on test", "F on test, min_score of dev")
-    print(table(lines, heads), flush=True)
+    print_test(results, characters)
 
 
 if __name__ == "__main__":

@@ -38,10 +38,13 @@ AFTER_PLACE = (
     "社會 的 是 在 於 與 和 及 或 最 之 第 所 則 也 亦 有 為 以 並"
 )
 PLACES_OF = (
-    "省|市|縣|區|鄉|鎮|村|州|島|山|河|江|湖|灣|港|站|路|街|橋|寺|廟|公園|廣場|半島|車站|機場|體育場|大學|學院|學校|中學|小學|醫院|"
-    "博物館|線|鐵路|大道|門|宮|殿|堡|城|谷|嶺|峽|海|國|王國|帝國|山脈|酒店|飯店|大廈|教堂"
+    "省|市|縣|區|鄉|鎮|村|島|山|河|江|湖|灣|港|路|街|橋|寺|廟|公園|廣場|線|鐵路|門|宮|城|洋|海|大學|學院|學校|醫院|站|機場|體育場|"
+    "半島|帝國|博物館|大陸|教堂"
 )
-ORGANIZATIONS_OF = "公司|協會|委員會|銀行|集團|聯盟|聯合會|學會|基金會|出版社|電視台|電台|航空"
+ORGANIZATIONS_OF = (
+    "銀行|公司|集團|協會|學會|基金會|委員會|聯合會|聯盟|政府|黨|軍|隊|局|署|社|出版社|航空|電台|電視台|足協|足總|"
+    "商會|教會|教廷|法院|部|會"
+)
 EMPERORS = "太高世中玄肅代德順憲穆宣懿真仁英神哲徽欽孝理度成武文景光聖思熹"
 # Syllables of persons, besides those that are in few other words
 NAME_SYLLABLES = "安葉根甫申華傑麗妮婭歐法費得文山金羅李本考武木東代吉巴拿崙貝漢林"
@@ -60,7 +63,7 @@ lists = { surname = ["words/surname.txt"] }
 exclude = [
   "words/other.txt", "words/idiom.txt", "words/noun.txt", "words/proper.txt", "words/place.txt", "words/sure_place.txt",
 ]
-patterns = { PER = ['\L<surname>(?!<syllable>{2})<char>{2}'] }
+patterns = { PER = ['(?<!<syllable>|[·‧・•])\L<surname>(?!<syllable>{2})<char>{2}(?!<syllable>{2}|[·‧・•])'] }
 
 # 威廉·華納 and 唐太宗 are persons.
 [[source]]
@@ -87,18 +90,23 @@ precision = 0.85
 lists = { foreign = ["words/sure_foreign.txt"] }
 patterns = { "*" = ['<syllable>{3,8}', '\L<foreign>'] }
 
-# 南京 and 南京大學 become alternatives, if both are found.
+# 南京 is a place, but not in 南京大學, which is another one, nor in 南京某軍, where it is only in some entity.
 [[source]]
 name = "places"
 type = "patterns"
-precision = { LOC = 0.6, ORG = 0.75 }
+precision = { LOC = 0.7, ORG = 0.55, "*" = 0.9 }
 [source.lists]
 place = ["words/sure_place.txt", "taiwan:places"]
 before = ["words/before_place.txt"]
 after = ["words/after_place.txt"]
 [source.patterns]
-LOC = ['\L<place>+', '(?<=\L<before>|<begin>)\L<place>+<char>{0,6}(?:<places_of>)(?=\L<after>|<end>)']
-ORG = ['\L<place>+<char>{0,6}(?:<organizations_of>)']
+LOC = [
+  '(?<![大小新老東西南北中神聖古]|<char>·)\L<place>++(?!<longer>)',
+  '\L<place>+(?:<places_of>)(?!<longer>)',
+  '(?<=\L<before>|<begin>)\L<place>+<char>{0,6}(?:<places_of>)(?=\L<after>|<end>)',
+]
+ORG = ['\L<place>+(?:<organizations_of>)(?!<longer>)']
+"*" = ['\L<place>']
 
 [[source]]
 name = "new places"
@@ -207,6 +215,7 @@ def settings(syllable: str) -> str:
         "places_of": PLACES_OF,
         "organizations_of": ORGANIZATIONS_OF,
         "function": FUNCTION,
+        "longer": rf"[^\P{{Han}}{NOT_NAMES}]{{0,2}}(?:{PLACES_OF}|{ORGANIZATIONS_OF})",
     }.items():
         content = content.replace(f"<{name}>", pattern)
     return content
