@@ -174,7 +174,7 @@ def main() -> None:
     """Train what is missing in the work folder, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("find-errors"), help="folder for trained pipelines")
-    parser.add_argument("--steps", type=int, default=800, help="steps of each fold")
+    parser.add_argument("--steps", type=int, default=1500, help="steps of each fold")
     parser.add_argument("--uner-steps", type=int, default=2000)
     parser.add_argument("--uner-pipeline", help="pipeline that is trained on UNER's train, in place of a trained one")
     parser.add_argument("--seeds", type=int, default=1, help="pipelines per fold")

@@ -4,6 +4,9 @@ The weights are random, with biases by which one character in sixteen becomes an
 about as many entities as with real weights. ckip-transformers, ours and the `transformers` pipeline have the same
 labels and the same classifier; spacy-transformers has its own untrained `ner`. Each contestant takes a list of texts
 and returns entities.
+
+The row "limit" has the characters per second that the matrix products of this CPU allow in float32, see
+`benchmarks.matrix_limit`. Ours in float32 is also shown as a share of it.
 """
 
 import argparse
@@ -23,6 +26,7 @@ import spacy
 import torch
 from spacy.language import Language
 
+from benchmarks.matrix_limit import characters_per_second
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.synthetic import make_checkpoint, sentences
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
@@ -40,6 +44,7 @@ FOUND = 1 / 16  # entities per character, about as many as in the bundled corpus
 FoundT = list[list[tuple[int, int, str]]]  # entities of each text, with offsets in code points
 RunT = Callable[[Sequence[str]], FoundT]
 PEER = "ckip-transformers"
+FLOAT32 = ("ours", "ours, exported")  # contestants that are compared with the limit of products in float32
 
 
 class Size(NamedTuple):
@@ -239,12 +244,18 @@ def main() -> None:
             agreed = same(runs[PEER](chinese), runs["ours"](chinese))
             print(f"{name}: {agreed:.1%} of the entities in Chinese characters are those of {PEER}", flush=True)
             runs = {who: run for who, run in runs.items() if not options.only or who in (PEER, *options.only)}
-            cells: dict[str, list[str]] = {who: [] for who in runs}
+            cells: dict[str, list[str]] = {who: [] for who in (*runs, "limit")}
             for i, texts in enumerate(columns.values()):
+                # Before and after, since the speed of a shared machine changes
+                limits = [characters_per_second(size.layers, size.hidden, texts, options.rounds)]
                 speeds = measure(runs, texts, options.rounds, clock)
+                limits.append(characters_per_second(size.layers, size.hidden, texts, options.rounds))
+                limit = sum(limits) / len(limits)
+                cells["limit"].append(f"{limit:,.0f}/s")
                 for who, speed in speeds.items():
                     goal = f" (≥ {GOALS[name, who][i]})" if (name, who) in GOALS else ""
-                    cells[who].append(f"{speed:,.0f}/s, {speed / speeds[PEER]:.2f}×{goal}")
+                    share = f", {speed / limit:.2f} of the limit" if who in FLOAT32 else ""
+                    cells[who].append(f"{speed:,.0f}/s, {speed / speeds[PEER]:.2f}×{goal}{share}")
         print(table([(who, *row) for who, row in cells.items()], header=(name, *columns)), flush=True)
 
 

@@ -12,12 +12,16 @@ from torch.profiler import ProfilerActivity, profile
 
 
 def machine() -> str:
-    """Return one line that describes the machine."""
+    """Return one line that describes the machine: CPU, on Linux with its family and model, threads and versions."""
     cpu = platform.processor() or platform.machine()
     try:
+        fields = dict[str, str]()
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            cpu = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
+            for line in file:
+                name, _, value = line.partition(":")
+                fields.setdefault(name.strip(), value.strip())
+        cpu = f"{fields['model name']} (family {fields['cpu family']}, model {fields['model']})"
+    except (OSError, KeyError):
         pass
     return (
         f"{cpu}, {torch.get_num_threads()} thread(s), Python {platform.python_version()}, torch {torch.__version__}, "

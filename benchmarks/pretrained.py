@@ -53,6 +53,7 @@ class Run(NamedTuple):
     seeds: tuple[int, ...] = (0,)
     goal: float | None = None
     tagger: str | None = None  # a tagger of `benchmarks.taggers` instead of a pipeline
+    encoder_of: str | None = None  # run whose trained encoder, with its first seed, this run starts from
 
 
 BUDGET: Settings = {"training.max_steps": 1200, "training.eval_frequency": 150}
@@ -73,6 +74,7 @@ RUNS = {
     "uner-softmax": Run(UNER, ALL, tagger="softmax"),
     "cluener-all": Run(CLUENER, {**BUDGET, RATE: 2e-4}, goal=79.0),
     "cluener-lora": Run(CLUENER, LORA),
+    "uner-from-cluener": Run(UNER, ALL, (0, 1, 2), 83.0, encoder_of="cluener-all"),
     "taiwan-all": Run(TAIWAN, {}, goal=81.0),
     # Wordpieces of a character: one, one and a mark before it, or those of the model's own segmentation
     "uner-characters": Run(UNER, SEGMENTATION, tagger="characters"),
@@ -143,7 +145,12 @@ def train_and_score(name: str, seed: int, work: Path, overrides: Settings) -> Re
     data = prepare(run.corpus, work)
     paths = {f"paths.{split}": str((data / f"{split}.spacy").resolve()) for split in ("train", "dev")}
     settings = {**paths, "system.seed": seed, **run.settings, **overrides}
-    text = with_settings(read_config("e5-small"), settings, origin="the settings of the run").to_str()
+    trained = with_settings(read_config("e5-small"), settings, origin="the settings of the run")
+    if run.encoder_of is not None:
+        train_and_score(run.encoder_of, RUNS[run.encoder_of].seeds[0], work, overrides)
+        source = folder_of(run.encoder_of, RUNS[run.encoder_of].seeds[0], work) / PIPELINE
+        trained["components"]["transformer"] = {"source": str(source.resolve())}
+    text = trained.to_str()
     folder.mkdir(exist_ok=True)
     config = folder / CONFIG
     if config.exists() and config.read_text(encoding="utf-8") != text:

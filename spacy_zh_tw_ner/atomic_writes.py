@@ -60,13 +60,15 @@ def write_streamed(target: Path, write: Callable[[IO[bytes]], object], *, privat
 
 
 def temporary_path(target: Path) -> Path:
-    """Return a temporary path with a random name in the folder of a target."""
+    """Return a random name for a temporary file or folder next to a target. Nothing is created."""
     return target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}")
 
 
 @contextmanager
 def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
     """Context manager: hold the lock of a target, and remove temporary files that killed processes left.
+
+    The lock is a file next to the target.
 
     target (Path): A file or folder that need not exist, with symbolic links resolved. Missing parent folders are
         created, and removed again if they are empty at the end.
@@ -89,6 +91,8 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
     """Context manager: hold the lock of a target, and yield an empty temporary folder, which is removed at the end.
+
+    The block writes its output to this folder, and calls `put_in_place` to rename the folder to the target.
 
     target (Path): A file or folder that need not exist, with symbolic links resolved.
     RAISES (OutputError): If another process or thread is writing the target.
@@ -159,7 +163,7 @@ def _rename(temporary: Path, target: Path) -> None:
 
 
 def _open_private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: an `opener` for `open`."""
+    """Open a file, as the `opener` of `open`, and return its descriptor. A new file is only for its owner (0600)."""
     return os.open(path, flags, 0o600)
 
 
@@ -172,7 +176,10 @@ def _prefix(target: Path) -> str:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove temporary files and folders of a target, and restore an old folder whose replacement was interrupted."""
+    """Remove temporary files and folders of a target, and restore an old folder whose replacement was interrupted.
+
+    The caller holds the lock of the target, so no other process is using these files.
+    """
     names = re.compile(rf"{re.escape(_prefix(target))}[0-9a-f]{{8}}(\.old)?")
     found = [path for path in target.parent.iterdir() if names.fullmatch(path.name)]
     for path in found:

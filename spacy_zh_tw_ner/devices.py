@@ -101,7 +101,10 @@ def check_gpu(gpu_id: int) -> str | None:
 
 
 def cuda_extra() -> str:
-    """Return the name of the extra that installs CuPy for the CUDA version of torch, such as "cuda12x"."""
+    """Return the name of the extra that installs CuPy for the CUDA version of torch, such as "cuda12x".
+
+    If torch is built without CUDA, the name is "cuda12x".
+    """
     major = (torch.version.cuda or "12").partition(".")[0]
     return f"cuda{major}x"
 
@@ -118,7 +121,7 @@ def _check_metal() -> None:
 
 
 def _cupy_problem() -> str | None:
-    """Return why thinc cannot use CuPy, for the message ZT702; None if it can."""
+    """Return why thinc cannot use CuPy, as words that follow "CuPy", such as "is not installed"; None if it can."""
     from thinc.compat import has_cupy, has_cupy_gpu
 
     if not has_cupy:

@@ -1,4 +1,4 @@
-"""Entities and predictions as named tuples."""
+"""Named tuples of entities: components predict a `Prediction`, in tokens; recognizers return `Found`, in characters."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -38,7 +38,9 @@ class Found(NamedTuple):
 
 
 class FoundEntities(tuple[Found, ...]):
-    """Entities of one text in the order of the text, which do not overlap; and further entities that may.
+    """Entities of one text, if the pipeline has the component `zh_tw_crf_spans`, whose entities may overlap.
+
+    The tuple itself has the entities of `doc.ents`, which do not overlap, in the order of the text.
 
     spans (tuple[Found, ...] | None): Entities of `zh_tw_crf_spans`, sorted by start, the longest first; None if the
         pipeline has no such component.
@@ -55,7 +57,11 @@ class FoundEntities(tuple[Found, ...]):
 
 
 def spans_of(found: Sequence[Found]) -> tuple[Found, ...] | None:
-    """Return the attribute `spans` of `found`; None if its pipeline has no component `zh_tw_crf_spans`."""
+    """Return the entities of one text that may overlap, from `zh_tw_crf_spans`; None without that component.
+
+    found (Sequence[Found]): The entities of the text, as a recognizer returns them.
+    RETURNS (Optional[tuple[Found, ...]]): The attribute `spans` of a `FoundEntities`.
+    """
     return found.spans if isinstance(found, FoundEntities) else None
 
 

@@ -89,7 +89,8 @@ class EntityDecoder:
     """Decodes emissions into entities with the transitions of one component.
 
     scheme (TagScheme): The tags of the component, one per column of the emissions.
-    transitions (Transitions): Constrained transition scores, not divided by the temperature.
+    transitions (Transitions): Transition scores, large negative ones for illegal transitions; not divided by the
+        temperature.
     temperature (float): Temperature (temperature scaling), by which all scores are divided.
     min_score (float): If 0, the entities are those of the best path. Otherwise all spans with at least this probability
         are candidates, on the best path or not. Of overlapping candidates, those with the largest Σ (score − min_score)
@@ -115,7 +116,7 @@ class EntityDecoder:
 
         emissions (np.ndarray): (n_rows, n_tags) emissions of all texts, one row per token.
         lengths (Sequence[int]): Number of tokens of each text.
-        white_space (Optional[WhiteSpace]): White space in these tokens; None if there is none.
+        white_space (Optional[WhiteSpace]): Masks of the white space in these tokens; None if there is none.
         evidence (Evidence): Bonuses for emissions, with row indices into `emissions`.
         RETURNS (list[Prediction]): One for each text, with token indices that start at 0 in each text.
         RAISES (ZhTwNerError): If emissions are not finite, or a text has no legal path.
@@ -138,7 +139,7 @@ class EntityDecoder:
         """Decode the entities of one long text from chunks of its emissions, in bounded memory.
 
         chunks (Iterable[np.ndarray]): (n, n_tags) emissions of chunks of the text, in order.
-        white_space (Optional[WhiteSpace]): White space in the text; None if there is none.
+        white_space (Optional[WhiteSpace]): Masks of the white space in the text; None if there is none.
         evidence (Evidence): Bonuses for emissions, with row indices into the whole text.
         RETURNS (Prediction): Equal to the result of `decode` for the whole text.
         RAISES (ZhTwNerError): If the emissions cannot be written to disk, or are not finite.
@@ -155,7 +156,7 @@ class EntityDecoder:
         """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
 
         emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
-        white_space (Optional[WhiteSpace]): White space in the whole text; None if there is none.
+        white_space (Optional[WhiteSpace]): Masks of the white space in the whole text; None if there is none.
         evidence (Evidence): Bonuses for emissions, with row indices into the whole text.
         first (int): Number of rows of the text before the chunk.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
@@ -186,9 +187,9 @@ class EntityDecoder:
         return Prediction(tuple(entities), tuple(long.path_probabilities(tags, starts, ends).tolist()))
 
     def _resolve(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
-        """Choose among overlapping candidates, and yield the chosen ones as entities with their scores.
+        """Choose candidates without overlaps that have the largest Σ (score − min_score); yield entities with scores.
 
-        The chosen candidates do not overlap, and have the largest Σ (score − min_score).
+        segments (Sequence[Segment]): The candidates: spans of tokens with the index of a label, and a probability.
         """
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)
@@ -228,7 +229,7 @@ class ChainDecoder:
 
         emissions (np.ndarray): (n_rows, n_columns) emissions of all texts and chains, one row per token.
         lengths (Sequence[int]): Number of tokens of each text.
-        white_space (Optional[WhiteSpace]): White space in these tokens; None if there is none.
+        white_space (Optional[WhiteSpace]): Masks of the white space in these tokens; None if there is none.
         evidence (Evidence): Bonuses for emissions; `tags` are columns of `emissions`.
         RETURNS (list[Prediction]): One for each text, with the entities of all chains.
         """
@@ -244,7 +245,7 @@ class ChainDecoder:
         """Decode the entities of one long text from chunks of its emissions, in bounded memory.
 
         chunks (Iterable[np.ndarray]): (n, n_columns) emissions of chunks of the text, in order.
-        white_space (Optional[WhiteSpace]): White space in the whole text; None if there is none.
+        white_space (Optional[WhiteSpace]): Masks of the white space in the whole text; None if there is none.
         evidence (Evidence): Bonuses for the emissions of the whole text; `tags` are columns of the emissions.
         RETURNS (Prediction): Equal to the result of `decode` for the whole text.
         """
@@ -276,7 +277,7 @@ class ChainDecoder:
 
 
 def _join(predictions: Iterable[Prediction]) -> Prediction:
-    """Join the predictions of all chains for one text. Of entities with the same start, the longest is first."""
+    """Join the predictions of all chains for one text, sorted by start. Of equal starts, the longest is first."""
     pairs = [pair for prediction in predictions for pair in zip(prediction.ents, prediction.scores, strict=True)]
     pairs.sort(key=lambda pair: (pair[0].start, -pair[0].end, pair[0].label))
     return Prediction(tuple(entity for entity, _ in pairs), tuple(score for _, score in pairs))

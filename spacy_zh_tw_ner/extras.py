@@ -40,7 +40,8 @@ def import_extra(module: str, extra: str, *, needed_by: str) -> ModuleType:
     module (str): Name of the module, such as "pyarrow.parquet".
     extra (str): Name of the extra that installs it.
     needed_by (str): Name of the function, command or option that needs it, for the message.
-    RAISES (MissingExtraError): If the module cannot be imported.
+    RETURNS (ModuleType): The module.
+    RAISES (MissingExtraError): If the module cannot be imported. The message has the command that installs it.
     """
     try:
         return import_module(module)
@@ -70,7 +71,7 @@ def read_toml(path: Path, message: str) -> dict[str, Any]:
     """Read a TOML file of at most MAX_TOML bytes, nested at most MAX_DEPTH levels deep.
 
     path (Path): The file.
-    message (str): Message of the error, with the fields `path` and `reason`.
+    message (str): Template of the message of a UsageError, for `str.format`, with the fields `path` and `reason`.
     RETURNS (dict[str, Any]): The content of the file.
     RAISES (UsageError): If the file is too long, is nested too deeply, or is not valid TOML in UTF-8.
     RAISES (OSError): If the file cannot be read.
@@ -156,7 +157,7 @@ def source_folder() -> Path | None:
 
 
 def _requirements(extra: str) -> list[str]:
-    """Return the requirements of an extra, such as ["pyarrow>=16"]."""
+    """Return the requirements of an extra in this package's metadata, such as ["pyarrow>=16"]; empty if unknown."""
     matches = (REQUIREMENT.match(line) for line in _declared())
     return [found["versions"].strip() for found in matches if found is not None and found["extra"] == extra]
 

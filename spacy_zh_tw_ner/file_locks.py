@@ -64,7 +64,14 @@ if sys.platform == "win32":
     import msvcrt
 
     def lock(handle: int, *, wait: bool) -> bool:
-        """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False."""
+        """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False.
+
+        The lock is released when the file is closed.
+
+        handle (int): Descriptor of the file.
+        wait (bool): Whether to wait while another process has the lock.
+        RETURNS (bool): Always True: on Windows, locks are taken to be supported.
+        """
         try:
             msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         except PermissionError as error:
@@ -76,6 +83,10 @@ else:
     def lock(handle: int, *, wait: bool) -> bool:
         """Lock an open file; raise a BlockingIOError if another process has the lock and `wait` is False.
 
+        The lock is released when the file is closed.
+
+        handle (int): Descriptor of the file.
+        wait (bool): Whether to wait while another process has the lock.
         RETURNS (bool): Whether the file system supports locks. If not, nothing is locked.
         """
         try:

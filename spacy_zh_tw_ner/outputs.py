@@ -65,6 +65,7 @@ def write_folder(target: Path, write: Callable[[Path], object], *, force: bool =
     target (Path): The output folder.
     force (bool): Whether to replace a folder that this package has written.
     write (Callable[[Path], object]): Called with an empty temporary folder, which replaces the target afterwards.
+    RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     with output_folder(target, force=force) as folder:
         write(folder)
@@ -160,7 +161,10 @@ def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> N
 
 
 def is_ours(folder: Path) -> bool:
-    """Return whether a folder was written by this package, or by spaCy for the language `zh_tw`."""
+    """Return whether a folder was written by this package, or by spaCy for the language `zh_tw`.
+
+    Either the file MARKER, the `pipeline.json` of an exported model or the `meta.json` of a pipeline must say so.
+    """
     if str(_json_of(folder / MARKER).get("made_by", "")).startswith(MADE_BY):
         return True
     if (folder / "model.onnx").is_file() and str(_json_of(folder / "pipeline.json").get("made_by", "")).startswith(
@@ -208,7 +212,10 @@ def _names(meta: dict[str, Any]) -> set[str]:
 
 
 def _mark(folder: Path) -> None:
-    """Write the file MARKER, which lists all other files of an output folder, into that folder."""
+    """Write the file MARKER, which lists all other files of an output folder, into that folder.
+
+    `is_ours` and `foreign_files` read it when a later command may replace the folder.
+    """
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     about = {"made_by": f"{MADE_BY} {__version__}", "files": files}
     (folder / MARKER).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -237,6 +244,6 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _listed(names: list[str], limit: int = 5) -> str:
-    """Join up to `limit` names with commas, for a message; if there are more, append their number."""
+    """Join up to `limit` names for a message, and append the number of the others: "a, b and 3 more"."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

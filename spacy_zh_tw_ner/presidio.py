@@ -100,7 +100,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
         super().__init__(supported_entities or list(names), name, supported_language, **settings)
 
     def load(self) -> None:
-        """Do nothing: the rules need no files, and the constructor loads the pipeline."""
+        """Do nothing. Presidio's constructor calls it to load files, but the rules need none."""
 
     def analyze(self, text: str, entities: Sequence[str] | None, nlp_artifacts: Any = None) -> list[RecognizerResult]:
         """Find personal data in a text.
@@ -243,5 +243,8 @@ def _masker(policy: MaskingPolicy | None, key: bytes | None) -> Masker:
 
 
 def _label_of(name: str) -> str:
-    """Convert an entity type of Presidio, such as PHONE_NUMBER, to the label of this package, such as PHONE."""
+    """Convert an entity type of Presidio, such as PHONE_NUMBER, to the label of this package, such as PHONE.
+
+    A type that this package does not know is returned unchanged.
+    """
     return _LABELS.get(name, name)

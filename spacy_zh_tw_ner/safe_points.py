@@ -22,7 +22,7 @@ _interrupt: ContextVar[InterruptT | None] = ContextVar("zh_tw_ner_interrupt", de
 
 @contextmanager
 def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
-    """Context manager: call a function at every safe point inside the block.
+    """Context manager: call a function at every safe point inside the block, in place of that of an outer block.
 
     interrupt (Optional[Callable[[], None]]): Function that does other work and returns, or raises an error to cancel
         the block; None for no function. While `interrupt` runs, safe points do nothing, unless `interrupt` itself calls

@@ -36,17 +36,27 @@ def element(tag: str, *children: str, **attributes: object) -> str:
 
 
 def text(x: float, y: float, content: str, **attributes: object) -> str:
-    """Return text whose baseline begins at (x, y) in pixels; with `text_anchor="middle"`, it is centred there."""
+    """Return an SVG element for text whose baseline begins at (x, y) in pixels.
+
+    content (str): The text, which is escaped here.
+    attributes (object): SVG attributes, with "_" for "-". `text_anchor="middle"` centres the text at x; the default
+        `font_size` is 12 pixels.
+    """
     return element("text", escape(content), **{"x": x, "y": y, "font_size": 12, "fill": "#222"} | attributes)
 
 
 def group(x: float, y: float, *children: str, rotate: int = 0) -> str:
-    """Return a group of elements whose origin is moved to (x, y) in pixels and rotated by `rotate` degrees."""
+    """Return an SVG group of elements, whose origin is moved to (x, y) in pixels and rotated by `rotate` degrees."""
     return element("g", *children, transform=f"translate({x:.1f},{y:.1f})" + (f" rotate({rotate})" if rotate else ""))
 
 
 def polyline(path: Iterable[tuple[float, float]], colour: str, **attributes: object) -> str:
-    """Return a line through points (x, y) in pixels, with further SVG attributes, such as a dash pattern."""
+    """Return an SVG line through points (x, y) in pixels.
+
+    path (Iterable[tuple[float, float]]): The points.
+    colour (str): Any SVG colour, such as one from `colour_of`.
+    attributes (object): Further SVG attributes, with "_" for "-", such as `stroke_dasharray`.
+    """
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
     return element(
         "polyline", points=points, fill="none", stroke=colour, stroke_width=2, stroke_linejoin="round", **attributes
@@ -59,7 +69,7 @@ def text_width(content: str) -> int:
 
 
 def colour_of(i: int) -> str:
-    """Return the colour of data series `i`; the colours repeat after six."""
+    """Return the colour, such as #0072b2, of data series `i`, from 0; the colours repeat after six."""
     return COLOURS[i % len(COLOURS)]
 
 
@@ -73,5 +83,5 @@ def round_ticks(top: float) -> list[float]:
 
 
 def _value(value: object) -> str:
-    """Return an attribute value, escaped."""
+    """Convert the value of an attribute to text: a float gets one decimal, any other value is escaped for SVG."""
     return f"{value:.1f}" if isinstance(value, float) else escape(str(value))

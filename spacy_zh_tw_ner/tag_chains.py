@@ -21,7 +21,9 @@ from .tag_scheme import KINDS, TagScheme
 
 
 class TagChains:
-    """Tag schemes of all chains, and their columns in the emissions. A new label adds columns at the end.
+    """Tags of several CRFs ("chains") for different groups of labels, and the column of each tag in shared emissions.
+
+    Entities of one chain cannot overlap; those of different chains can. A new label adds columns at the end.
 
     labels (Sequence[str]): Labels; their order determines the columns.
     groups (Sequence[Sequence[str]]): Groups of labels that cannot overlap. Labels in no group are groups of their own.
@@ -50,7 +52,7 @@ class TagChains:
 
     @cached_property
     def chain_of(self) -> dict[str, int]:
-        """Label → index of its chain."""
+        """Label → index of its chain in `schemes` and `columns`."""
         return {label: i for i, scheme in enumerate(self.schemes) for label in scheme.labels}
 
     @property
@@ -65,7 +67,7 @@ class TagChains:
         return columns
 
     def by_chain(self, entities: Iterable[Entity]) -> list[list[Entity]]:
-        """Divide entities by chain. Entities whose label no chain has are left out."""
+        """Return the entities of each chain, one list per chain. Entities whose label no chain has are left out."""
         divided: list[list[Entity]] = [[] for _ in self.schemes]
         for entity in entities:
             if entity.label in self.chain_of:

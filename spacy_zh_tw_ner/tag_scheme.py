@@ -159,8 +159,9 @@ def trim_white_space(
     outside (BoolsT): (n_tokens,) whether a token is annotated as outside of entities.
     white_space (WhiteSpace): White space in the tokens.
     RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): The entities after trimming; the new `outside`; the
-        original entities that trimming has changed; and the number of dropped entities. An entity is dropped if its
-        first or last token contains both white space and other characters, and so cannot be trimmed.
+        original entities that trimming has changed or removed; and the number of dropped entities. An entity is dropped
+        if it still begins or ends with white space, because the token there also contains other characters. Entities of
+        white space only are removed without being counted as dropped.
     """
     kept, trimmed, n_dropped = [], [], 0
     for entity in entities:

@@ -78,6 +78,15 @@ def test_every_code_block_has_a_language() -> None:
         assert text.count("```") == 2 * len(BLOCKS[name])
 
 
+def test_lines_do_not_break_between_chinese_characters() -> None:
+    """Renderers show a line break as a space, which Chinese does not have."""
+    chinese = "[\u3000-\u9fff\uff00-\uffef]"
+    for name, text in TEXTS.items():
+        outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        broken = re.search(f"{chinese}\n *{chinese}", outside)
+        assert broken is None, (name, broken)
+
+
 def test_the_readmes_link_to_each_other() -> None:
     assert "(README.zh-TW.md)" in TEXTS["README.md"]
     assert "(README.md)" in TEXTS["README.zh-TW.md"]

@@ -1,1 +1,4 @@
-"""Annotate a file of texts of any size with several processes; an interrupted job can be continued."""
+"""Recognize the entities of a file of texts of any size: for the commands `annotate`, `mask` and `unmask`.
+
+`annotate` and `mask` divide the work among several processes, and can continue an interrupted job.
+"""

@@ -95,9 +95,10 @@ def _require_outputs(job: AnnotationJob, force: bool) -> None:
 
     job (AnnotationJob): The job.
     force (bool): Whether an existing output may be replaced. The output of an interrupted job may always be replaced.
-    RAISES (OutputError): If the output is a folder or an input; if it exists and may not be replaced; or if the list of
-        rejects would replace a file that is not a list of rejects.
-    RAISES (UsageError): If the map of masked texts would be written to the same path as another output.
+    RAISES (OutputError): If the output is a folder or an input; if the output or the map (`job.masking.map`, from which
+        `unmask` restores masked texts) exists and may not be replaced; or if the list of rejects would replace a file
+        that is not a list of rejects.
+    RAISES (UsageError): If the map has the path of another output, or is in the folder of the job.
     """
     inputs = [job.source, *pipeline_places(job.pipeline), *(job.masking.files if job.masking else ())]
     for path in (job.target, job.folder):

@@ -25,7 +25,8 @@ class Chunk:
 
     index: Number of the chunk, from 0.
     group: Row group of a Parquet file; 0 for other formats.
-    start, stop: Range of rows in the row group of a Parquet file; range of bytes in the file for other formats.
+    start, stop: Range of rows in the row group of a Parquet file; range of bytes in the file for other formats. `stop`
+        is exclusive.
     line: Number in the file, from 1, of the first line of the chunk or, for Parquet, of its first row.
     count: Number of lines or, for Parquet, of rows in the chunk.
     """
@@ -39,10 +40,13 @@ class Chunk:
 
 
 def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
-    """Divide the input into chunks, and compute its SHA-256 in the same pass.
+    """Divide the input into chunks, and compute its SHA-256.
+
+    A chunk has at most `job.chunk_size` records. Except in Parquet, it also has at most MAX_BYTES bytes, unless it is a
+    single longer line.
 
     job (AnnotationJob): The job.
-    RETURNS (tuple[list[Chunk], str]): The chunks, and the SHA-256 of the file in hexadecimal.
+    RETURNS (tuple[list[Chunk], str]): The chunks in file order, and the SHA-256 of the file in hexadecimal.
     RAISES (CorpusError): If a Parquet file lacks the text column, or has the entities column already.
     """
     if job.reads == "parquet":
@@ -73,7 +77,9 @@ def parquet() -> ModuleType:
 def open_parquet(path: Path) -> "ParquetFile":
     """Open a Parquet file.
 
+    RETURNS (ParquetFile): The open file. The caller closes it, for example with a `with` block.
     RAISES (UnreadableFileError): If the file is not Parquet, or is damaged.
+    RAISES (MissingExtraError): If pyarrow is not installed.
     """
     pq = parquet()
     import pyarrow as pa
@@ -87,9 +93,10 @@ def open_parquet(path: Path) -> "ParquetFile":
 def read_batches(file: "ParquetFile", path: Path, **options: Any) -> "Iterator[RecordBatch]":
     """Yield the rows of a Parquet file in batches.
 
-    file (ParquetFile): The opened file.
+    file (ParquetFile): The opened file, which stays open.
     path (Path): Its path, for the error message.
     options (Any): Arguments of `ParquetFile.iter_batches`.
+    YIELDS (RecordBatch): The rows of a batch, in file order.
     RAISES (UnreadableFileError): If a page of the file is damaged.
     """
     try:

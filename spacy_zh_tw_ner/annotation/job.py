@@ -89,7 +89,7 @@ class AnnotationJob:
 
     @property
     def overlapping_field(self) -> str:
-        """Field or column to which the overlapping entities of `zh_tw_crf_spans` are written."""
+        """Field or column for the overlapping entities of `zh_tw_crf_spans`: "overlapping_" and `entities_field`."""
         return f"overlapping_{self.entities_field}"
 
     @property
@@ -108,29 +108,32 @@ class AnnotationJob:
 
     @property
     def folder(self) -> Path:
-        """Folder of the finished chunks; it is removed when the output is written."""
+        """Folder of the finished chunks, next to the output; it is removed when the output is complete.
+
+        Its name is that of the output with ".parts" added.
+        """
         return self.target.with_name(f"{self.target.name}.parts")
 
     @property
     def rejects(self) -> Path:
-        """Path of the list of records that cannot be annotated."""
+        """Path of the JSON lines file, next to the output, that lists the records that cannot be annotated."""
         return self.target.with_name(f"{self.target.stem}.rejects.jsonl")
 
     def part(self, index: int) -> Path:
-        """Return the path of the file with the annotated records of a chunk."""
+        """Return the path of the file with the annotated records of chunk `index` (from 0), in the output format."""
         return self.folder / f"{index:08}{self.target.suffix}"
 
     def part_map(self, index: int) -> Path:
-        """Return the path of the file from which the original texts of a masked chunk can be restored."""
+        """Return the path of the map of chunk `index` (from 0), from which its masked texts can be restored."""
         return self.folder / f"{index:08}.map"
 
     def parts(self, index: int) -> list[Path]:
-        """Return the paths of all files that are written for a chunk."""
+        """Return the paths of all files of chunk `index` (from 0): records, rejects and, if there are maps, its map."""
         has_map = self.masking is not None and self.masking.map is not None
         return [self.part(index), self.part_rejects(index), *([self.part_map(index)] if has_map else [])]
 
     def part_rejects(self, index: int) -> Path:
-        """Return the path of the file that lists the rejected records of a chunk."""
+        """Return the path of the file that lists the rejected records of chunk `index` (from 0)."""
         return self.folder / f"{index:08}.rejects"
 
 
@@ -159,10 +162,12 @@ class AnnotationTally:
 
 
 def require_readable(job: AnnotationJob) -> None:
-    """Raise an error if the beginning of the input shows that none of its records can be read.
+    """Raise an error if the first MiB of the input shows that none of its records can be read.
 
-    RAISES (CorpusError): If the file is not UTF-8 text, if it is one JSON array instead of JSON lines, or if no record
-        has the text field.
+    Parquet is not checked here, because pyarrow reports its errors.
+
+    RAISES (CorpusError): If the first bytes are those of UTF-16 text, an archive or another binary file; if JSON lines
+        are expected, and the file is one JSON array; or if none of the objects in the first MiB has the text field.
     """
     if job.reads == "parquet":
         return  # pyarrow reports errors of Parquet

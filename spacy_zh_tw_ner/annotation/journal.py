@@ -1,8 +1,8 @@
 """Record the finished chunks of a job in a journal, from which an interrupted job continues.
 
-The first line identifies the job, and each further line is a finished chunk. A chunk is recorded after its files are
-renamed into place. If the process is killed in between, the chunk is annotated again, which writes the same bytes to
-the same files.
+The first line identifies the job. Each further line is a finished chunk: a group of records of the input. A chunk is
+recorded after its files are renamed into place. If the process is killed in between, the chunk is annotated again,
+which writes the same bytes to the same files.
 """
 
 import hashlib
@@ -68,13 +68,17 @@ def _folder_digest(folder: Path) -> str:
 
 
 class Journal:
-    """The journal of a job, open for new entries.
+    """The journal of a job, open for new entries: one line for each finished chunk.
+
+    The entries of an interrupted process are kept if all files of their chunks exist. The attribute `done` has all
+    entries: number of the chunk → its counts. As a context manager, the journal closes its file at the end.
 
     job (AnnotationJob): The job. Its folder is created if it does not exist.
     identity (dict[str, Any]): The result of `identify`.
     anew (bool): If the folder has the journal of a job with another identity, discard it instead of raising an error.
     RAISES (UnreadableFileError): If the journal in the folder is damaged, or has another identity and `anew` is False.
-    RAISES (OutputError): If the folder of the job contains a file that no annotation job writes.
+    RAISES (OutputError): If the folder of the job contains a file that no annotation job writes, or files of chunks
+        but no journal.
     """
 
     def __init__(self, job: AnnotationJob, identity: dict[str, Any], *, anew: bool = False) -> None:
@@ -106,9 +110,9 @@ class Journal:
         self._file = path.open("ab")
 
     def enter(self, index: int, tally: AnnotationTally) -> None:
-        """Record that the files of a chunk are complete.
+        """Record that the files of a chunk are complete: append a line to the journal file.
 
-        index (int): Number of the chunk.
+        index (int): Number of the chunk in the job, from 0.
         tally (AnnotationTally): Counts of the chunk.
         """
         self.done[index] = tally
@@ -116,14 +120,17 @@ class Journal:
         self._file.flush()
 
     def total(self) -> AnnotationTally:
-        """Return the counts of all finished chunks."""
+        """Return the sum of the counts of all finished chunks, also of those that an interrupted process finished."""
         total = AnnotationTally()
         for tally in self.done.values():
             total.add(tally)
         return total
 
     def remove(self) -> None:
-        """Close the journal, and delete it and the chunks. Files that the job did not write are kept."""
+        """Close the journal, delete it and the files of all chunks, and delete the folder of the job if it is empty.
+
+        Files whose names no annotation job uses are kept.
+        """
         self._file.close()
         for path in self.job.folder.iterdir():
             if OURS.fullmatch(path.name):
@@ -141,7 +148,7 @@ class Journal:
 
 
 def has_journal(job: AnnotationJob) -> bool:
-    """Return whether a job has been started and is unfinished."""
+    """Return whether the folder of a job has a journal: the job has been started and is unfinished."""
     return (job.folder / NAME).is_file()
 
 
@@ -155,7 +162,8 @@ def _entry(key: str, data: object) -> tuple[int, AnnotationTally]:
     key (str): Name of the line in error messages, such as "line 2".
     data (object): The JSON value of the line.
     RETURNS (tuple[int, AnnotationTally]): Number of the chunk, and its counts.
-    RAISES (UnreadableFileError): If the value is not an object of whole numbers with the expected keys.
+    RAISES (UnreadableFileError): If the value is not an object of whole numbers, or its keys are not "chunk" and the
+        fields of `AnnotationTally`.
     """
     entry = require_type(key, data, dict)
     names = {"chunk", *vars(AnnotationTally())}

@@ -13,10 +13,13 @@ KEY = "pseudonym.key"  # name of the file in the folder of the job
 
 
 class RecordMasker:
-    """Masks the entities of records. For the map, collects one line per record, with the texts that were masked.
+    """Masks the entities of annotated records and, if the job keeps a map, collects the lines of the map.
 
-    job (AnnotationJob): The job, for the names of its fields.
-    masking (FileMasking): The policy, the key and the fields to keep.
+    The map is a file with the original texts of the masked entities, from which `unmask` restores the texts. It has
+    one JSON line per record. The caller writes the lines that `take_map` returns.
+
+    job (AnnotationJob): The job. Used are its format of the input, and the name of its field with the text.
+    masking (FileMasking): The policy, the key, the fields to keep, and the path of the map (None for no map).
     """
 
     def __init__(self, job: AnnotationJob, masking: FileMasking) -> None:
@@ -26,7 +29,7 @@ class RecordMasker:
         self._lines: list[bytes] = []
 
     def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
-        """Mask a record and, if a map is written, add the line with its original texts to the map.
+        """Mask a record. If the job has a map, also store the line with the original texts for `take_map`.
 
         annotated (AnnotatedRecord): The record with its entities.
         loaded (LoadedChunk): The chunk of the record, which has the other columns of a Parquet input.
@@ -43,13 +46,17 @@ class RecordMasker:
         return AnnotatedRecord(InputRecord(record.line, masked.text, fields), masked.entities)
 
     def take_map(self) -> bytes:
-        """Return the lines of the map that were added since the last call."""
+        """Return the new lines of the map since the last call, as JSON lines in UTF-8; empty if the job has no map."""
         lines, self._lines = self._lines, []
         return b"".join(lines)
 
 
 def without_content(reject: RejectedRecord) -> RejectedRecord:
-    """Return a copy of a reject without any text from the record, because rejected records are not masked."""
+    """Return a copy of a rejected record for the list of rejects, without any text from the record.
+
+    Rejected records are not masked, so the list must not quote them. In the copy, `seen` (the beginning of the record)
+    is empty, and `reason` ends before its first colon, because the record may be quoted after it.
+    """
     return RejectedRecord(reject.line, reject.reason.partition(":")[0], "")
 
 

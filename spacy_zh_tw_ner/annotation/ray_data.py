@@ -65,7 +65,8 @@ def run_ray(
     workers (int): Number of actors; 0 for one per core or, with `gpus`, one per GPU of the cluster.
     gpus (bool): Give each actor a GPU; otherwise, all actors run on the CPU.
     address (str | None): Address of a Ray cluster; None starts Ray on this machine.
-    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks with their counts, in any order.
+    YIELDS (tuple[Chunk, AnnotationTally]): Chunks whose output is written to `job.folder`, with their counts, in any
+        order. After the last one, `ray.shutdown` is called.
     RAISES (ZhTwNerError): If Ray is not installed or cannot be reached, or a chunk fails.
     """
     data = ray_data()
@@ -119,10 +120,11 @@ def _start(workers: int, address: str | None) -> None:
 
 
 def _require_reachable(address: str | None) -> None:
-    """Check that the host of an address accepts connections; an address without a port is not checked.
+    """Check that the host of a cluster's address accepts connections.
 
     Without this check, Ray would wait for minutes for an unreachable host, and then end this process.
 
+    address (str | None): Such as "ray://head:10001" or "head:6379". Without a port, and for None, nothing is checked.
     RAISES (OSError): If the connection fails.
     """
     host, colon, port = (address or "").rpartition("://")[2].rpartition(":")

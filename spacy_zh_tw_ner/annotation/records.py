@@ -1,4 +1,4 @@
-"""Read the records of a chunk. Unreadable records are rejected with line and reason."""
+"""Read the records of a chunk, one part of the input of `annotate`; reject unreadable ones with line and reason."""
 
 import json
 import math
@@ -15,7 +15,7 @@ SEEN = 80  # most characters of a rejected record that are quoted
 
 @dataclass(frozen=True)
 class InputRecord:
-    """A record of the input.
+    """A record of the input of `annotate`: one line of a text or JSONL file, or one row of a Parquet file.
 
     line: Number of the record's line in the file or, for Parquet, of its row; from 1.
     text: The text to annotate.
@@ -35,7 +35,7 @@ class RejectedRecord:
 
     line: Number of the line or row in the file, from 1.
     reason: The reason, for the list of rejects.
-    seen: The beginning of the record.
+    seen: The first SEEN characters of the record; empty for a Parquet row whose text is not a string.
     """
 
     line: int
@@ -57,7 +57,7 @@ class UnusableRecordError(ValueError):
 
 @dataclass(frozen=True)
 class LoadedChunk:
-    """The content of a chunk.
+    """Records that were read from one chunk, a range of consecutive lines or rows of the input.
 
     table (pyarrow.Table | None): All rows and columns of the chunk, if the input is Parquet.
     records (list[InputRecord]): The readable records, in file order.
@@ -69,11 +69,11 @@ class LoadedChunk:
     rejects: list[RejectedRecord] = field(default_factory=list)
 
     def add(self, read: Callable[[], InputRecord], line: int, seen: str) -> None:
-        """Read a record, and add it to `records` or, if it cannot be read, to `rejects`.
+        """Call a function that reads a record. Add the record to `records` or, if it cannot be read, to `rejects`.
 
         read (Callable[[], InputRecord]): Function that returns the record, or raises an UnusableRecordError.
         line (int): Number of the line or row, for the reject.
-        seen (str): Text of the record, for the reject.
+        seen (str): The whole record, for the reject, which quotes its first SEEN characters.
         """
         try:
             self.records.append(read())
@@ -81,7 +81,7 @@ class LoadedChunk:
             self.rejects.append(RejectedRecord(line, str(error), seen[:SEEN]))
 
     def readable(self, check: Callable[[str], None]) -> list[InputRecord]:
-        """Return the records whose texts pass a check, and add the others to the rejects.
+        """Return the records whose texts pass a check, and add the others to `rejects`. `records` is not changed.
 
         check (Callable[[str], None]): Function that raises a ValueError for a text that cannot be processed.
         """
@@ -97,9 +97,11 @@ class LoadedChunk:
 
 
 class ChunkReader:
-    """Reads the chunks of one file. Reading Parquet chunks in file order is fastest.
+    """Reads the records of any chunk of one input file. A chunk is a range of consecutive lines or rows.
 
-    job (AnnotationJob): The job, for its input and the names of its fields.
+    Chunks may be read in any order. In Parquet, file order is the fastest: each row group is then decoded only once.
+
+    job (AnnotationJob): Has the path of the input, its format, and the names of its fields.
     """
 
     def __init__(self, job: AnnotationJob) -> None:
@@ -108,7 +110,12 @@ class ChunkReader:
         self._next = (-1, 0)  # row group, and its row at which the next table of `_rows` starts
 
     def __call__(self, chunk: Chunk) -> LoadedChunk:
-        """Read the records of a chunk."""
+        """Read the records of one chunk from the file.
+
+        chunk (Chunk): The range of the file to read.
+        RETURNS (LoadedChunk): The records, and the lines or rows that cannot be read as records.
+        RAISES (CorpusError): If the file has changed, so that a Parquet chunk is no longer in it.
+        """
         if self.job.reads == "parquet":
             return self._load_rows(chunk)
         with self.job.source.open("rb") as file:
@@ -167,6 +174,8 @@ class ChunkReader:
         """Return the rows of a chunk of a Parquet file as a `pyarrow.Table`.
 
         Each row group is decoded only once if chunks are requested in file order.
+
+        RAISES (CorpusError): If the file has changed, so that the chunk is no longer in it.
         """
         if self._next[0] != chunk.group or self._next[1] > chunk.start:
             self._rows, self._next = self._group(chunk.group), (chunk.group, 0)
@@ -177,10 +186,11 @@ class ChunkReader:
         raise CorpusError(Errors.ZT526.format(path=self.job.source))
 
     def _group(self, group: int) -> Iterator[tuple[int, Any]]:
-        """Yield the rows of a row group in tables of `chunk_size` rows; the last table may have fewer.
+        """Yield the rows of a row group in tables of `job.chunk_size` rows; the last table may have fewer.
 
-        Arrow may return smaller batches, so batches are joined.
+        pyarrow may return batches with fewer rows, so they are joined.
 
+        group (int): Index of the row group in the Parquet file.
         YIELDS (tuple[int, pyarrow.Table]): Index of the table's first row in the row group, and the table.
         """
         import pyarrow as pa

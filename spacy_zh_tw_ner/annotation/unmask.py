@@ -63,10 +63,11 @@ class _Restorer:
     """Callable that restores masked texts one by one, each from the next record of the map.
 
     It is called with each masked text, in the order of the file, and its line number, and returns the original text.
+    The call raises a CorpusError if the map has no more records, or its next record does not belong to the text.
     The attribute `count` is the number of restored texts.
 
     source (Path): The masked file, for error messages.
-    maps (Path): The map.
+    maps (Path): The map that `mask` wrote with this file.
     """
 
     def __init__(self, source: Path, maps: Path) -> None:
@@ -82,7 +83,7 @@ class _Restorer:
         return unmask(text, map, what=f"{self._source}, line {line}")
 
     def encodable(self, text: str, line: int) -> str:
-        """Restore a text, for a format that stores UTF-8 only.
+        """Restore a text as a call of this object does, and check that it can be written as UTF-8.
 
         text (str): The masked text.
         line (int): Number of its line or row, for error messages.

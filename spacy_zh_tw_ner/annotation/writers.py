@@ -35,10 +35,12 @@ class AnnotatedRecord(NamedTuple):
 
 
 class PartWriter(Protocol):
-    """Collects the annotated records of one chunk, and serializes them as the content of the file for this chunk.
+    """Protocol of the classes in `WRITERS`. Each of them serializes the annotated records of one chunk in one format.
 
-    job (AnnotationJob): Input and output.
-    loaded (LoadedChunk): The chunk that was read; it holds the other columns of a Parquet input.
+    A worker creates an object for each chunk, passes all records to `add`, and writes `to_bytes()` to a file.
+
+    job (AnnotationJob): Settings of the job, such as the names of fields in the output.
+    loaded (LoadedChunk): The chunk that was read. It has the rows of a Parquet input; it is empty for a masked output.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None: ...
@@ -47,18 +49,18 @@ class PartWriter(Protocol):
         """Add a record. The writer copies its document, so the caller need not keep the document in memory."""
 
     def to_bytes(self) -> bytes:
-        """Return the content of the file."""
+        """Serialize all records that were added, and return the content of the file. The worker calls it once."""
 
 
 class JsonLinesWriter:
-    """Writes JSON lines: each line has all fields of its record, the entities, and overlapping entities, if any."""
+    """Writes JSON lines: all fields of a record, its entities, and overlapping entities if the pipeline finds them."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
         self.lines: list[bytes] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Serialize a record as the next line, its entities in `job.entities_field` and `job.overlapping_field`."""
         fields = record_fields(annotated.record, self.loaded)
         found, text = annotated.found, annotated.record.text
         own = {self.job.entities_field: _entities(text, found)}
@@ -78,7 +80,7 @@ class TextLinesWriter:
         self.lines: list[bytes] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Append the text of a record as the next line."""
         self.lines.append(annotated.record.text.encode() + b"\n")
 
     def to_bytes(self) -> bytes:
@@ -87,11 +89,10 @@ class TextLinesWriter:
 
 
 class ParquetWriter:
-    """Writes Parquet.
+    """Writes Parquet: all columns of a Parquet input, then the column `job.entities_field`.
 
-    The output has all columns of a Parquet input, and a column of entities. For other inputs it has three columns: the
-    text, the entities, and `meta`, which holds all other fields as JSON. If the pipeline finds overlapping entities,
-    they are in a last column.
+    For other inputs and masked outputs, the columns are `job.text_field`, `meta` (other fields as a JSON string) and
+    `job.entities_field`. If the pipeline finds overlapping entities, the last column is `job.overlapping_field`.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
@@ -101,14 +102,14 @@ class ParquetWriter:
         self.overlapping: list[list[dict[str, Any]]] = []
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Keep a record and its entities as the next row, which `to_bytes` serializes."""
         if (spans := spans_of(annotated.found)) is not None:
             self.overlapping.append(_entities(annotated.record.text, spans))
         self.records.append(annotated.record)
         self.entities.append(_entities(annotated.record.text, annotated.found))
 
     def to_bytes(self) -> bytes:
-        """Return the content of a Parquet file."""
+        """Return the content of a Parquet file with all records that were added."""
         import pyarrow as pa
 
         job = self.job
@@ -129,7 +130,7 @@ class ParquetWriter:
 
 
 class DocBinWriter:
-    """Writes `.spacy`. Scores are in `doc.spans`; the other fields of a record are JSON in `doc.user_data["meta"]`."""
+    """Writes `.spacy`: the documents that the pipeline annotated, with other fields as JSON in `user_data["meta"]`."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         from spacy.tokens import DocBin
@@ -138,13 +139,13 @@ class DocBinWriter:
         self.bin = DocBin(store_user_data=True)
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record."""
+        """Add the annotated document of a record, with its other fields."""
         assert annotated.doc is not None
         annotated.doc.user_data[META] = _meta(annotated.record, self.loaded, self.job)
         self.bin.add(annotated.doc)
 
     def to_bytes(self) -> bytes:
-        """Return the content of a `.spacy` file."""
+        """Return the content of a `.spacy` file with all documents that were added."""
         return self.bin.to_bytes()
 
 
@@ -157,17 +158,17 @@ WRITERS: dict[str, type[PartWriter]] = {
 
 
 def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the files of all chunks (`parts`) to the output, one after the other. `job` is unused."""
+    """Write the files of all chunks (`parts`) to the open output `file`, in order. `job` is unused."""
     for part in parts:
         with part.open("rb") as opened:
             shutil.copyfileobj(opened, file)
 
 
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the rows of all Parquet files in `parts`, one file per chunk, to one Parquet file.
+    """Write the rows of all Parquet files in `parts`, one per chunk, as one Parquet file to the open output `file`.
 
     Files of small chunks share a row group: files are added to a row group until it has at least `GROUP_ROWS` rows or
-    `GROUP_BYTES` bytes. The settings of the job determine the columns.
+    `GROUP_BYTES` bytes. Its columns are those of a Parquet input of `job`, or text and `meta`; then entities.
     """
     import pyarrow as pa
 
@@ -191,7 +192,7 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
 
 
 def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the documents of all `.spacy` files in `parts`, one file per chunk, to one `.spacy` file.
+    """Write the documents of all `.spacy` files in `parts`, one per chunk, as one `.spacy` file to the open `file`.
 
     All documents are in memory together. `job` is unused.
     """
@@ -231,7 +232,7 @@ def doc_bin_tokens() -> int:
 
 
 def _schema(job: AnnotationJob) -> Any:
-    """Return the Arrow schema of a Parquet output: the columns of the input and the entities."""
+    """Return the Arrow schema of an output: columns of an unmasked Parquet input, or text and `meta`; then entities."""
     import pyarrow as pa
 
     if job.reads != "parquet" or job.masking is not None:
@@ -241,7 +242,7 @@ def _schema(job: AnnotationJob) -> Any:
 
 
 def _entities_type() -> Any:
-    """Return the Arrow type of the column of entities, which `_entities` fills."""
+    """Return the Arrow type of a column of entities: a list of structs with the keys of `_entities`."""
     import pyarrow as pa
 
     kinds = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string(), "score": pa.float64()}
@@ -251,7 +252,7 @@ def _entities_type() -> Any:
 def _entities(text: str, found: Sequence[Found]) -> list[dict[str, Any]]:
     """Return the entities of a text as dictionaries for JSON, with offsets in code points.
 
-    If an entity has no score, its `score` is None. If it has no normal form, it has no key `normalized`.
+    The keys are start, end, label, text, score (None if there is none) and, if there is a normal form, normalized.
     """
     return [
         {

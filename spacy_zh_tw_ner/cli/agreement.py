@@ -20,11 +20,14 @@ def report_agreement(
 ) -> None:
     """Measure the agreement between the annotators of some files, print it, and write the report and the page.
 
-    sources (Sequence[Path]): The files.
+    sources (Sequence[Path]): Files with annotated texts, such as exports of Label Studio. A file may name the annotator
+        of each annotation; otherwise, the whole file is by one annotator.
     output (Optional[Path]): JSON file for the report; None for no file.
     page (Optional[Path]): HTML page of the texts whose annotations differ; None for no page.
-    text_field (Optional[str]): Field of the text; None to detect it.
-    offsets (str): Unit of the offsets; "auto" to detect it for each file.
+    text_field (Optional[str]): Name of the field that has the text of a record; None to detect it.
+    offsets (str): Unit of the offsets of entities, such as "codepoint" or "utf16"; "auto" to detect it for each file.
+    RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.
+    RAISES (OutputError): If `output` or `page` would replace a file of another kind, or one of the sources.
     """
     from ..atomic_writes import write_whole
     from ..corpora.annotators import match_texts, read_annotators
@@ -48,7 +51,11 @@ def report_agreement(
 
 
 def _print(report: "AgreementReport") -> None:
-    """Print F by pair and by label, the kinds of differences, and the texts with the most differences."""
+    """Print the agreement as two tables, then some texts, warnings and the mean F.
+
+    The first table has a row for each pair of annotators: their F, and their number of differences of each kind. The
+    second table has the F of each pair by label. The texts are those with the most differences, at most SHOWN of them.
+    """
     kinds = list(dict.fromkeys(kind for pair in report.pairs for kind in pair.differences))
     rows = []
     for pair in report.pairs:
@@ -75,7 +82,7 @@ def _print(report: "AgreementReport") -> None:
 
 
 def _print_text(one: "SharedText") -> None:
-    """Print a text once for each of its annotators, with the entities of this annotator in brackets."""
+    """Print the origin of a text, then the text once for each annotator, with this annotator's entities in brackets."""
     print(one.origin)
     for name, entities in one.readings.items():
         print(f"  {name}: {' '.join(in_brackets(one.text, entities).split())}")
@@ -83,7 +90,7 @@ def _print_text(one: "SharedText") -> None:
 
 
 def in_brackets(text: str, entities: "Iterable[Entity]") -> str:
-    """Return a text with its entities, which do not overlap, as [text](label)."""
+    """Mark the entities of a text, which do not overlap, as in "[王小明](PERSON)住在[臺北](GPE)"; return the result."""
     parts, position = [], 0
     for start, end, label in sorted(entities):
         parts += [text[position:start], f"[{text[start:end]}]({label})"]

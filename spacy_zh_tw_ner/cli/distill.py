@@ -35,7 +35,7 @@ def distill_cli(
 
     The student learns the probabilities that the CRF of the teacher gives to tags and transitions. These
     probabilities are stored in OUT/teacher. An interrupted command continues with --resume. Settings of the config can
-    be given as options, as in `train`.
+    be given as options, such as --training.max_steps 2000.
     """
     from ..components.inspection import find_recognizer
     from ..errors import Errors, UsageError, Warnings

@@ -48,7 +48,7 @@ def find_errors_cli(
 
     Every sentence is judged by a pipeline that has not been trained on it: one pipeline per fold, or --pipeline. An
     interrupted command continues with the pipelines in the --work folder. Settings of the config can be given as
-    options, as in `train`.
+    options, such as --training.max_steps 2000.
     """
     from ..error_detection.cross_fitting import CrossFitting, FoldPipelines
     from ..error_detection.find_errors import find_errors, read_corpus, require_known_labels, write_report

@@ -80,11 +80,12 @@ def _is_terminal() -> bool:
 
 
 def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
-    """Return the command that trains with a config and, for a Transformer, the command that estimates its GPU memory.
+    """Return the commands to run after a config was written: `plan` if it has a Transformer, then `train`.
 
     config (Config): The config.
     target (Path): The file to which it was written.
-    preset (str): The preset or source pipeline of the config.
+    preset (str): Name of the preset or source pipeline that the config was made from. For a preset, the option --vram
+        of `plan` is the GPU memory of the preset; for a pipeline, it is left out.
     RETURNS (list[list[str]]): The commands, each as a list of words.
     """
     from ..errors import PlanError

@@ -28,7 +28,7 @@ def learning_curve_cli(
     """Measure F after training on parts of a corpus, and predict it for 2 × and 4 × the data.
 
     Writes learning-curve.json and learning-curve.svg into OUT. An interrupted command continues when it is run again.
-    Settings of the config can be given as options, as in `train`.
+    Settings of the config can be given as options, such as --training.max_steps 2000.
     """
     from ..atomic_writes import write_whole
     from ..learning_curve.curve import TIMES, measure_curve

@@ -55,7 +55,12 @@ class App(typer.Typer):
     """
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandT], CommandT]:
-        """Return a decorator that registers a function as a command. It has the arguments of `typer.Typer.command`."""
+        """Return a decorator that registers a function as a command with the option --verbose and error handling.
+
+        name (Optional[str]): Name of the command; None for a name that typer derives from that of the function.
+        settings: Other arguments of `typer.Typer.command`, such as `context_settings`.
+        RETURNS (Callable): The decorator. It returns the function unchanged.
+        """
         register = super().command(name, **settings)
 
         def decorate(function: CommandT) -> CommandT:
@@ -100,7 +105,7 @@ def describe(error: BaseException, command: str) -> str:
 
     error (BaseException): The exception that ended the command.
     command (str): Name of the command.
-    RETURNS (str): The message with its code; empty for an error in the code, whose traceback must be shown.
+    RETURNS (str): The message with its code; empty for a bug, which needs a traceback.
     """
     from ..extras import package_hint
 

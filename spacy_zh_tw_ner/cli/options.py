@@ -43,7 +43,8 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def corpus_format(value: str) -> str:
-    """Return the format that `convert --format` names, ignoring case: "auto" or a key of `FORMATS`.
+    """Return the format that `convert --format` names, ignoring case: "auto" or a key of
+    `corpora.formats.detection.FORMATS`.
 
     RAISES (typer.BadParameter): If there is no such format.
     """
@@ -53,7 +54,7 @@ def corpus_format(value: str) -> str:
 
 
 def export_format(value: str) -> str:
-    """Parse the value of `--format` of `export`, ignoring case.
+    """Return the format that `export --format` names, ignoring case: a key of `corpora.export.WRITERS`.
 
     RAISES (typer.BadParameter): If there is no such format.
     """
@@ -63,7 +64,8 @@ def export_format(value: str) -> str:
 
 
 def offset_unit(value: str) -> str:
-    """Parse the value of `--offsets`, the unit of the offsets in a file, ignoring case.
+    """Return the unit of offsets that `--offsets` names, ignoring case: "auto" or a key of
+    `corpora.offsets.CONVENTIONS`.
 
     RAISES (typer.BadParameter): If there is no such unit.
     """
@@ -94,7 +96,7 @@ def use_gpu(gpu_id: int) -> None:
 
     Print a message if only the encoders can run on the GPU, because CuPy is missing.
 
-    gpu_id (int): Number of the GPU, or -1 for the CPU.
+    gpu_id (int): Number of the GPU; -1 for the CPU, which is the default, so that nothing is changed.
     RAISES (DeviceError): If there is no such GPU.
     """
     if gpu_id >= 0:
@@ -115,12 +117,14 @@ def require_resume_or_force(resume: bool, force: bool) -> None:
 
 
 def check_drop(data: Path, before: float, after: float, *, limit: float, ignore: bool, instead: str) -> None:
-    """Check that quantization does not lower F too much.
+    """Check that quantization by `quantize` or `export-onnx` does not lower F too much.
+
+    If F falls by more than the limit, an error is raised or, if `ignore` is True, a warning is printed.
 
     data (Path): The corpus on which F was measured.
     before, after (float): Micro F of exact spans before and after quantization, 0 to 100.
-    limit (float): Largest allowed difference `before - after`.
-    ignore (bool): Print a warning instead of raising an error.
+    limit (float): Largest allowed difference `before - after`, in percentage points.
+    ignore (bool): Whether the user accepts the loss of F (--ignore-f1-drop).
     instead (str): Another value of `--to`, which lowers F less. The message recommends it.
     RAISES (ValueError): If F falls by more than the limit and `ignore` is False.
     """

@@ -65,7 +65,7 @@ def plan_cli(
 
 
 def _show(report: "PlanReport") -> None:
-    """Print a memory plan as text and tables."""
+    """Print a memory plan, its changes and its largest batches to standard output, as text and tables."""
     plan, recipe = report.plan, report.recipe
     share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"
     print(f"{recipe.settings.name}: {share}")

@@ -35,8 +35,9 @@ def propose_cli(
 ) -> None:
     """Annotate texts with weak sources: word lists, patterns, rules, pipelines, GLiNER, answers of a language model.
 
-    Where sources agree, OUT has entities; where they contradict each other, it allows several readings; elsewhere, O
-    has a weight. Proposals that cannot be used are listed in OUT with the ending .rejects.jsonl.
+    Proposals that are probably right become entities in OUT. Where proposals are uncertain or contradict each other,
+    training allows several tags for a token. Elsewhere, training prefers the tag O (no entity) by a weight. Proposals
+    that cannot be used are listed in a file with the name of OUT and the ending .rejects.jsonl.
     """
     from dataclasses import replace
 

@@ -92,8 +92,8 @@ def serve_cli(
 ) -> None:
     """Serve pipelines over HTTP: a web page at /, the API documentation at /docs, and a back end for Label Studio.
 
-    SIGHUP, or POST /v1/reload, loads the files of the pipelines again, and serves them. With --reload-dev, a
-    pipeline whose F is lower than before is not served.
+    SIGHUP, or POST /v1/reload, loads the files of the pipelines again, and serves them. With --reload-dev, the new
+    version of a pipeline is not served if its F is lower; the former version then stays in use.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

@@ -66,6 +66,8 @@ def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) 
 def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[float], object]]]:
     """Show a progress bar for reading a file or folder, if the output is a terminal.
 
+    Otherwise messages are printed without a bar, and advancing the bar does nothing.
+
     source (Path): The file or folder.
     YIELDS (tuple[Callable[[str], object], Callable[[float], object]]): A function that prints a message; and a function
         that advances the bar. Its argument is the number of bytes read since its last call.
@@ -87,12 +89,13 @@ def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[
 def print_table(
     rows: Iterable[Sequence[object]], *, header: Sequence[str], aligns: str = "", divider: bool = True
 ) -> None:
-    """Print a table.
+    """Print a table to stdout. Each column is as wide as its widest cell.
 
-    rows (Iterable[Sequence[object]]): The cells of each row.
+    rows (Iterable[Sequence[object]]): The cells of each row, which are printed as `str(cell)`.
     header (Sequence[str]): The name of each column.
-    aligns (str): The alignment of each column, "l" (left) or "r" (right); missing letters mean left.
-    divider (bool): Print a line below the header.
+    aligns (str): One letter per column: "l" (left) or "r" (right), such as "lrr". Columns without a letter are aligned
+        to the left.
+    divider (bool): Print a line of dashes below the header.
     """
     cells = [tuple(header), *(tuple(str(cell) for cell in row) for row in rows)]
     widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]

@@ -86,11 +86,15 @@ def train_config(
     """Initialize and train the pipeline of a config, with messages on the terminal.
 
     config (Config): The interpolated config.
-    output (Path): Folder for model-best, model-last and the checkpoint. The caller has checked it.
+    output (Path): Folder for model-best, model-last and the checkpoint. The caller has checked it with
+        `require_run_folder`.
     resume (bool): Continue the run in the folder from its checkpoint.
     force (bool): Replace the run in the folder.
     checkpoint_every (int): Number of updates between checkpoints; 0 for one at each evaluation.
     gpu_id (int): Number of the GPU, which the caller has selected; -1 for the CPU.
+    RAISES (TrainingError): If the device does not support the precision of the config, or the checkpoint belongs to
+        another config.
+    RAISES (OutputError): If there is a run in the folder, and neither `resume` nor `force` is set.
     """
     from spacy.util import resolve_dot_names
 
@@ -132,9 +136,10 @@ def _require_settings(arguments: list[str]) -> None:
 
 
 def paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Return an iterator over the paths that a config reads from.
+    """Return an iterator over the paths that a config reads from, for checks that no output overwrites them.
 
-    These are the values of [paths], and the folders or packages from which components are sourced (`source`).
+    These are the values of [paths], and the folders or packages from which components are sourced (`source`). Empty
+    values and values that are not strings are left out. It is not checked that the paths exist.
     """
     values = [*config.get("paths", {}).values()]
     values += [component.get("source") for component in config.get("components", {}).values()]

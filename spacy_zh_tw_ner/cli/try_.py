@@ -23,7 +23,11 @@ def try_cli(
     text: str = typer.Argument(EXAMPLE, metavar="TEXT", help="The text to annotate."),
     output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the entities."),
 ) -> None:
-    """Print the entities of one text, with their scores: those of `doc.ents`, then overlapping ones, if any."""
+    """Print the entities of one text, with their scores.
+
+    Entities that do not overlap (`doc.ents`) come first. If the pipeline has the component zh_tw_crf_spans, its
+    entities, which may overlap, follow.
+    """
     from ..atomic_writes import write_whole
     from ..entities import spans_of
     from ..outputs import require_report

@@ -1,1 +1,1 @@
-"""spaCy pipeline components: entity recognizers, gazetteer, personal data, and normal forms."""
+"""spaCy pipeline components: entity recognizers, gazetteer, rules for personal data, and normal forms of entities."""

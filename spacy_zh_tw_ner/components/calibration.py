@@ -15,7 +15,7 @@ from .inspection import find_recognizer, run_before
 
 
 def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:
-    """Fit the temperature of a component, and set it.
+    """Fit the temperature of a CRF component, and set it as the component's attribute `temperature`.
 
     The fitted temperature maximizes the likelihood of the gold entities.
 
@@ -23,7 +23,7 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     golds (Sequence[Doc]): Held-out documents with gold entities, on which the pipeline was not trained.
     name (Optional[str]): Name of the component; by default the first that decodes a CRF.
     RETURNS (float): The temperature. A value above 1 means that the scores were too high.
-    RAISES (ZhTwNerError): If no document has an entity with a label of the component.
+    RAISES (ZhTwNerError): If there is no such component, or no document has an entity with a label of the component.
     """
     component = find_recognizer(nlp, name)
     # Without gold entities the likelihood is largest at temperature 0, and all scores would be 1.

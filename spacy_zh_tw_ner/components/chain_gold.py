@@ -72,6 +72,8 @@ def read_chain_gold(examples: Iterable[Example], chains: TagChains, key: str) ->
 def _aligned(example: Example, key: str) -> tuple[list[Entity], BoolsT, int]:
     """Return the gold spans of an example, aligned to the tokens of its predicted document.
 
+    example (Example): The gold (reference) document, and the predicted one, whose tokens may differ.
+    key (str): Key of the gold spans in `doc.spans`. If the gold document lacks it, `doc.ents` is used.
     RETURNS (tuple[list[Entity], np.ndarray, int]): The aligned spans; a (n_tokens,) bool mask of the tokens with
         annotation; and the number of spans that are left out, because they begin or end inside a token.
     """

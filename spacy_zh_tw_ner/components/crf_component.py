@@ -24,7 +24,9 @@ def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     """Compute precision, recall and F of exact spans, micro and by label.
 
     examples (Iterable[Example]): Gold and predicted documents.
-    RETURNS (dict[str, Any]): The scores of spaCy's `get_ner_prf`, and `ents_found`, the number of predicted entities.
+    RETURNS (dict[str, Any]): The scores of spaCy's `get_ner_prf`: "ents_p", "ents_r" and "ents_f" (precision, recall
+        and F, from 0 to 1, or None without any entities), and "ents_per_type" (label → its scores). Also "ents_found",
+        the number of predicted entities.
     """
     examples = list(examples)
     scores: dict[str, Any] = get_ner_prf(examples)
@@ -34,8 +36,9 @@ def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
 class CRFComponent(CRFPipe):
     """Recognizes entities with a CRF over BIOES tags; subclasses compute the emissions and transitions.
 
-    The other settings are those of `CRFPipe`, the base class: `min_score` balances precision and recall, and `scorer`
-    computes the scores of `nlp.evaluate`.
+    The other settings are those of `CRFPipe`, the base class. `min_score` is the lowest probability of an entity: a
+    lower value finds more entities, and more of them are wrong. With 0, the most probable tag path is decoded instead.
+    `scorer` computes the scores of `nlp.evaluate`.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
@@ -48,7 +51,8 @@ class CRFComponent(CRFPipe):
 
         vocab (Vocab): The shared vocabulary.
         name (str): Name of this instance.
-        min_score (float): From 0 to 1. If 0, the best path is decoded; else all entities with this probability.
+        min_score (float): From 0 to 1. If 0, the most probable tag path is decoded; else all entities with at least
+            this probability.
         overwrite (bool): Replace entities of earlier components, instead of keeping them.
         scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
         RAISES (SettingError): If `min_score` is not between 0 and 1.
@@ -59,11 +63,15 @@ class CRFComponent(CRFPipe):
 
     @abstractmethod
     def transitions(self) -> Transitions:
-        """Return the transition scores. Illegal transitions have the score PENALTY, a large negative number."""
+        """Return the transition scores between tags, from the start and to the end of a text.
+
+        RETURNS (Transitions): `matrix`, (n_tags, n_tags); `start` and `end`, (n_tags,). Illegal transitions have the
+            score PENALTY, a large negative number.
+        """
 
     @property
     def scheme(self) -> TagScheme:
-        """Tag scheme of the current labels."""
+        """Tag scheme of the current labels: O, then B, I, E and S of each label, as the columns of the emissions."""
         if self._scheme.labels != self.labels:
             self._scheme = TagScheme(self.labels)
         return self._scheme
@@ -74,7 +82,9 @@ class CRFComponent(CRFPipe):
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write the predicted entities to `doc.ents`, and those with a score also to `doc.spans["ner"]`.
 
-        Without `overwrite`, earlier entities are kept, and predictions that overlap them are dropped.
+        Without `overwrite`, earlier entities are kept, and predictions that overlap them are dropped. The group
+        `doc.spans["ner"]` is replaced: it gets the entities of `doc.ents` that have a score, also kept ones of an
+        earlier recognizer. `span._.score` returns the score.
 
         docs (Iterable[Doc]): The documents.
         predictions (list[Prediction]): The prediction of each document, from `predict`.
@@ -106,7 +116,13 @@ class CRFComponent(CRFPipe):
         return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
 
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
-        """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool."""
+        """Return the gold mask: the tags that gold annotations allow for each token.
+
+        Warn of gold annotations that cannot be used, and of labels that the component does not have.
+
+        examples (Iterable[Example]): Gold documents, each with a predicted document of the same text.
+        RETURNS (np.ndarray): (n_rows, n_tags) bool, one row per token of all predicted documents.
+        """
         mask, problems = read_gold(examples, self.scheme)
         self.warnings.check_gold(problems, self.labels)
         return mask

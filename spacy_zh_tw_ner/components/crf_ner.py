@@ -19,7 +19,12 @@ from .trainable_crf import DEFAULT_MODEL, TrainableCRF
 
 
 def make_ner_scorer() -> ScorerT:
-    """Registered as `spacy-zh-tw-ner.ner_scorer.v1`: return a function that scores exact entities."""
+    """Registered as `spacy-zh-tw-ner.ner_scorer.v1`: return a function that scores exact entities.
+
+    An entity is right if its start, its end and its label are those of a gold entity. The function takes examples. It
+    returns a dictionary: "ents_p", "ents_r", "ents_f" → precision, recall and F, from 0 to 1, or None without any
+    entities; "ents_per_type" → label → its scores; "ents_found" → the number of predicted entities.
+    """
     return score_ner
 
 
@@ -44,7 +49,10 @@ def make_crf_ner(
     label_smoothing: float,
     scorer: ScorerT | None,
 ) -> "CRFEntityRecognizer":
-    """Build the component `zh_tw_crf_ner`; the settings are those of CRFEntityRecognizer."""
+    """Build the component `zh_tw_crf_ner`; the settings are those of CRFEntityRecognizer, which explains them.
+
+    Warns if the tokenizer of the pipeline does not produce one token per character.
+    """
     component = CRFEntityRecognizer(
         nlp.vocab,
         model,
@@ -61,10 +69,11 @@ def make_crf_ner(
 class CRFEntityRecognizer(TrainableCRF, CRFComponent):
     """A trainable named entity recognizer that decodes a conditional random field over BIOES tags.
 
-    The other settings are those of `CRFComponent`, the base class.
+    The other settings are those of `CRFComponent`, the base class: `min_score` balances precision and recall,
+    `overwrite` replaces entities of earlier components, and `scorer` computes the scores of `nlp.evaluate`.
 
     vocab (Vocab): The shared vocabulary.
-    model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
+    model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`: it returns emissions, and holds the transition scores.
     name (str): Name of this instance; training reports its loss under this name.
     label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over all
         legal paths. This is the weight of the uniform distribution: at least 0 (off) and less than 1.

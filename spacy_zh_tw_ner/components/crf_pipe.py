@@ -36,9 +36,13 @@ class CRFPipe(Pipe):
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
     min_score (float): Balances precision and recall. If 0, the entities are those of the most probable tag path.
-        If greater, they are all entities with at least this probability. Half of the expected F-score, such as 0.35
-        for an F of 70 %, gives the best F-score.
+        If greater, they are the entities with at least this probability; of overlapping ones, those with the largest
+        sum of (probability − min_score). Half of the expected F-score, such as 0.35 for an F of 70 %, gives the best
+        F-score.
     scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
+
+    The attribute `cfg` has "labels" (list of str) and "temperature" (float). It is saved with the component, but
+    `min_score` is not.
     """
 
     vocab: Vocab
@@ -63,12 +67,16 @@ class CRFPipe(Pipe):
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
         """Compute the emissions of short documents as one batch.
 
+        `predict` and `emissions` call this with all documents that are not long (`long_documents.is_long`).
+
         RETURNS (np.ndarray): (n_rows, n_tags) float32; the rows are the tokens of all documents, in order.
         """
 
     @abstractmethod
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
         """Compute the emissions of a long document in chunks of consecutive tokens.
+
+        `predict` and `emissions` call this for each long document (`long_documents.is_long`).
 
         YIELDS (np.ndarray): (n, n_tags) float32, one row per token; the chunks are in the order of the tokens.
         """
@@ -86,7 +94,9 @@ class CRFPipe(Pipe):
     def _make_decoder(self) -> DecoderT:
         """Return an object that converts emissions to entities with their probabilities.
 
-        `predict` calls this once. The decoder has the current transitions, temperature and `min_score`.
+        Each call of `predict` creates one such object, with the current transitions, temperature and `min_score`. Then
+        it calls `decode` of the object with the emissions of each batch of short documents, and `decode_long` with the
+        chunks of emissions of each long document.
         """
 
     @abstractmethod
@@ -99,7 +109,11 @@ class CRFPipe(Pipe):
 
     @abstractmethod
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
-        """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool."""
+        """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool.
+
+        The loss and `zh-tw-ner calibrate` use it. The rows are the tokens of the predicted documents, in order. A token
+        without annotation may have any tag, so all columns of its row are True.
+        """
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -126,7 +140,11 @@ class CRFPipe(Pipe):
     def _check_loaded(self) -> None:
         """Check labels and temperature that were read from a file.
 
-        RAISES (UnreadableFileError): If the labels are not distinct strings, or the temperature is out of range.
+        Subclasses call this after they have read `self.cfg`. The dictionary is replaced by one that has only the keys
+        "labels" and "temperature". A missing temperature becomes 1.
+
+        RAISES (UnreadableFileError): If the labels are not distinct strings, or the temperature is not from 0.001 to
+            1000.
         """
         labels = require_labels("labels", self.cfg.get("labels"))
         temperature = in_range("temperature", self.cfg.get("temperature", 1.0), MIN_TEMPERATURE, MAX_TEMPERATURE)
@@ -174,6 +192,7 @@ class CRFPipe(Pipe):
 
         decoder (DecoderT): Result of `_make_decoder`.
         docs (list[Doc]): The documents; they are not changed.
+        RETURNS (list[Prediction]): Entities with scores, one prediction per document.
         """
         lengths, evidence = [len(doc) for doc in docs], find_evidence(docs, self.scheme)
         return decoder.decode(self.batch_emissions(docs), lengths, find_white_space(docs), evidence)
@@ -183,14 +202,16 @@ class CRFPipe(Pipe):
 
         decoder (DecoderT): Result of `_make_decoder`.
         doc (Doc): The document; it is not changed.
+        RETURNS (Prediction): Its entities with scores.
         """
         evidence = find_evidence([doc], self.scheme)
         return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)
 
     def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
-        """Compute the emissions of documents, before temperature, gazetteer evidence and masks are applied.
+        """Compute the emissions of documents, before the decoder changes them.
 
-        Long documents are encoded in chunks.
+        They are not divided by the temperature of the component, not raised at gazetteer matches, and not masked at
+        white space. Long documents are encoded in chunks.
 
         docs (list[Doc]): The documents.
         RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32, one row per token of all documents, and

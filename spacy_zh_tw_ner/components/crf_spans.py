@@ -45,7 +45,7 @@ def score_spans(examples: Iterable[Example], *, spans_key: str = DEFAULT_KEY, **
         by its `doc.ents`, as in training.
     spans_key (str): Key of the spans in `doc.spans`.
     RETURNS (dict[str, Any]): The scores of spaCy's `Scorer.score_spans`, such as "spans_sc_f", and "spans_sc_found",
-        the number of predicted spans.
+        the number of predicted spans. Precision, recall and F are from 0 to 1.
     """
     examples = list(examples)
     scores: dict[str, Any] = Scorer.score_spans(
@@ -60,7 +60,10 @@ def score_spans(examples: Iterable[Example], *, spans_key: str = DEFAULT_KEY, **
 
 
 def make_spans_scorer() -> ScorerT:
-    """Registered as `spacy-zh-tw-ner.spans_scorer.v1`: return a function that scores exact overlapping spans."""
+    """Registered as `spacy-zh-tw-ner.spans_scorer.v1`: return a function that scores exact overlapping spans.
+
+    The function is `score_spans`.
+    """
     return score_spans
 
 
@@ -92,7 +95,11 @@ def make_crf_spans(
     label_smoothing: float,
     scorer: ScorerT | None,
 ) -> "CRFSpanRecognizer":
-    """Build the component `zh_tw_crf_spans`; the settings are those of CRFSpanRecognizer."""
+    """Build the component `zh_tw_crf_spans` from its block in the config; `nlp.add_pipe` calls this function.
+
+    A warning is given if the tokenizer of `nlp` does not make each character a token. The settings are those of
+    CRFSpanRecognizer.
+    """
     component = CRFSpanRecognizer(
         nlp.vocab,
         model,
@@ -122,7 +129,7 @@ class CRFSpanRecognizer(TrainableCRF):
         [["PERSON", "GPE"], ["TITLE"]]. A label that is in no group is a group of its own. Fewer groups are faster.
     min_score (float): Balances precision and recall. If 0, the spans are those of the most probable tag path of each
         group. If greater, they are the spans with at least this probability; of overlapping ones of a group, those with
-        the largest sum of probabilities.
+        the largest sum of (probability − min_score).
     label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over all
         legal paths. This is the weight of the uniform distribution: at least 0 (off) and less than 1.
     scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
@@ -187,7 +194,7 @@ class CRFSpanRecognizer(TrainableCRF):
             raise PipelineError(Errors.ZT799.format(name=self.name, unknown=", ".join(unknown), labels=labels))
 
     def labels_of(self, gold: Doc) -> Iterable[str]:
-        """Return the labels of the gold spans of a document."""
+        """Return the label of each gold span: those of `doc.spans[spans_key]` or, without this key, of `doc.ents`."""
         return (span.label_ for span in gold_spans(gold, self.spans_key))
 
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
@@ -238,7 +245,8 @@ class CRFSpanRecognizer(TrainableCRF):
         """Score predictions with `scorer`, and warn of gold labels that the component cannot predict.
 
         examples (Iterable[Example]): Gold and predicted documents.
-        RETURNS (dict[str, Any]): The scores.
+        kwargs (Any): Further arguments of `scorer`, such as another `spans_key`.
+        RETURNS (dict[str, Any]): Name of each score → its value, as returned by `scorer`.
         """
         examples = list(examples)
         golds = Counter(label for example in examples for label in self.labels_of(example.reference))
@@ -246,7 +254,9 @@ class CRFSpanRecognizer(TrainableCRF):
         return cast(dict[str, Any], super().score(examples, **{"spans_key": self.spans_key, **kwargs}))
 
     def _check_loaded(self) -> None:
-        """Check labels, temperature, groups and arrays that were read from a file.
+        """Check labels, temperature, groups and arrays after `from_disk` or `from_bytes` has read them.
+
+        The temperature is the number by which scores are divided before decoding.
 
         RAISES (UnreadableFileError): If labels or groups are not lists of distinct strings, the temperature is out of
             range, or the shapes of the arrays do not fit the number of labels.

@@ -54,6 +54,7 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
 
     nO (Optional[int]): Number of tags, if it is already fixed.
     rate (float): Learning rate of the transition scores, as a multiple of that of the other parameters.
+    RETURNS (Model[list[Floats2d], list[Floats2d]]): The layer, whose attribute `rate` has the rate.
     """
     return Model(
         "transitions",
@@ -142,11 +143,14 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
 
 
 def check_tagger(model: TaggerT, n_tags: int) -> None:
-    """Check the arrays of a head that was read from a file.
+    """Check the arrays of a head that was read from a file, and those of its encoder.
+
+    Layers of the encoder may have a function `check(layer)`, which `encoders.hooks_of` returns. It is called here.
 
     model (Model): The model of `build_crf_tagger_v1`.
     n_tags (int): Number of tags of the loaded labels.
-    RAISES (UnreadableFileError): For arrays of wrong shape or type, and for values that are not finite.
+    RAISES (UnreadableFileError): For arrays of wrong shape or type, values that are not finite, transition scores that
+        are too large, and a factor of the transition scores (`transitions.attrs["rate"]`) out of range.
     """
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
     encoder = model.get_ref("tok2vec")
@@ -176,20 +180,21 @@ def _new_id() -> int:
 
 
 def _grow_all(old: ArrayT, size: int) -> ArrayT:
-    """Pad an array with zeros to `size` in every dimension."""
+    """Return a copy of an array, padded at the end of every dimension with zeros to `size`."""
     return np.pad(old, [(0, size - n) for n in old.shape])
 
 
 def _grow_first(old: ArrayT, size: int) -> ArrayT:
-    """Pad a matrix with rows of zeros to `size` rows."""
+    """Return a copy of a matrix, with rows of zeros added at the end so that it has `size` rows."""
     return np.pad(old, [(0, size - len(old)), (0, 0)])
 
 
 class WithoutDecay:
-    """An optimizer without weight decay for the parameters of some layers.
+    """An optimizer without weight decay for the parameters of some layers. It wraps another optimizer.
 
-    thinc's optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all
-    transitions are equally probable.
+    `TrainableCRF.finish_update` passes it to `Model.finish_update` in place of the optimizer of the config. thinc's
+    optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all transitions
+    are equally probable.
 
     optimizer (Optimizer): The optimizer that computes the updates. Its attributes are also attributes of this object.
     layers (Iterable[Model]): Layers whose parameters must not decay; those of their sublayers still decay.
@@ -205,9 +210,12 @@ class WithoutDecay:
     def __call__(
         self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> tuple[FloatsXd, FloatsXd]:
-        """Update one parameter as `thinc.api.Optimizer` does, but without weight decay if its layer is in `layers`.
+        """Update one parameter by a step of the optimizer, without weight decay if its layer is in `layers`.
+
+        thinc calls it for each parameter in `Model.finish_update`.
 
         key (tuple[int, str]): Id of the layer, and name of the parameter.
+        weights, gradient (FloatsXd): The parameter and its gradient, of the same shape. They may be changed in place.
         lr_scale (float): Factor of the learning rate.
         RETURNS (tuple[FloatsXd, FloatsXd]): The updated weights, and the gradient set to zeros.
         """

@@ -45,15 +45,22 @@ MOST_MEMBERS = 1000
 def make_crf_ensemble(
     nlp: Language, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None
 ) -> "CRFEnsemble":
-    """Build the component `zh_tw_crf_ensemble` without members; `combine` and `from_disk` set them."""
+    """Build the component `zh_tw_crf_ensemble` without members. Its settings are those of CRFEnsemble.
+
+    `combine` sets the members of a new ensemble; `from_disk` and `from_bytes` load those of a saved one.
+    """
     return CRFEnsemble(nlp.vocab, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
 
 
 class CRFEnsemble(CRFComponent):
     """An entity recognizer that averages the CRFs of several pipelines. It cannot be trained itself.
 
-    The settings are those of `CRFComponent`, the base class. The values that the members have for
-    these settings are not used.
+    A new instance has no members: `set_members`, `from_disk` and `from_bytes` set them. Each member is a pipeline,
+    whose first recognizer is used. The docstring of the module describes the average.
+
+    The settings are those of `CRFComponent`, the base class: `min_score` balances precision and recall, `overwrite`
+    replaces entities of earlier components, and `scorer` computes the scores of `nlp.evaluate`. The values that the
+    members have for these settings are not used.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
@@ -72,10 +79,10 @@ class CRFEnsemble(CRFComponent):
         self.members: list[Language] = []
 
     def set_members(self, members: Sequence[Language]) -> None:
-        """Set the member pipelines.
+        """Set the member pipelines, and take the labels of the first one as the labels of the ensemble.
 
-        members (Sequence[Language]): Pipelines with equal labels and tokenizers, which is not checked. They are not
-            copied.
+        members (Sequence[Language]): At least one pipeline, each with a recognizer. They are not copied. They must have
+            equal labels and tokenizers, which `combine` checks and this method does not.
         """
         self.members = list(members)
         self.cfg["labels"] = list(find_recognizer(members[0]).labels)
@@ -85,7 +92,10 @@ class CRFEnsemble(CRFComponent):
             self._raise_not_trainable()
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the average of the members' emissions of short documents, (n_rows, n_tags), one row per token."""
+        """Return the average of the members' emissions of short documents, (n_rows, n_tags), one row per token.
+
+        The base class calls it for prediction. The documents are not changed: each member processes copies of them.
+        """
         recognizers, copies = self._process(docs)
         found = [
             recognizer.batch_emissions(of_member) for recognizer, of_member in zip(recognizers, copies, strict=True)
@@ -93,7 +103,10 @@ class CRFEnsemble(CRFComponent):
         return self._average(recognizers, found)
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the average of the members' emissions of a long document in chunks, (n, n_tags), one row per token."""
+        """Yield the average of the members' emissions of a long document in chunks, (n, n_tags), one row per token.
+
+        The base class calls it for prediction. The chunks are in order, and may differ in their number of tokens n.
+        """
         recognizers, copies = self._process([doc])
         found = [recognizer.emission_chunks(copy) for recognizer, (copy,) in zip(recognizers, copies, strict=True)]
         return (self._average(recognizers, chunks) for chunks in align_chunks(found))
@@ -157,6 +170,8 @@ class CRFEnsemble(CRFComponent):
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
         """Load labels, temperature and members in place from the bytes of `to_bytes`; return this component.
 
+        `exclude` is ignored.
+
         RAISES (UnreadableFileError): If the bytes are damaged or malicious.
         """
         with reading(origin()):
@@ -171,7 +186,10 @@ class CRFEnsemble(CRFComponent):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write labels and temperature to the file `cfg`, and each member, a complete pipeline, to a folder 0, 1, …."""
+        """Write labels and temperature to the file `cfg`, and each member, a complete pipeline, to a folder 0, 1, ….
+
+        path (str | Path): Directory of the component, which is made if necessary. `exclude` is ignored.
+        """
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         srsly.write_json(folder / "cfg", self.cfg | {"members": len(self.members)})
@@ -180,6 +198,8 @@ class CRFEnsemble(CRFComponent):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
         """Load labels, temperature and members in place from a directory of `to_disk`; return this component.
+
+        `exclude` is ignored.
 
         RAISES (UnreadableFileError): If a file is damaged or malicious.
         """

@@ -28,6 +28,7 @@ from .span_annotations import write_evidence
 def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "Gazetteer":
     """Build the component `zh_tw_gazetteer`, without words. Its settings are those of Gazetteer.
 
+    `bonus` is the weight of a word as evidence for the recognizer. `override` makes all words entities instead.
     `Gazetteer.add` and `initialize` set the words, and `from_disk` and `from_bytes` load them.
     """
     return Gazetteer(name=name, bonus=bonus, override=override)
@@ -36,10 +37,10 @@ def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "G
 class Gazetteer(Pipe):
     """Finds listed words in any spelling: 臺 or 台, full or half width, upper or lower case.
 
-    Occurrences are evidence for every later `zh_tw_crf_ner`: for each token of the word, a bonus is added to the
-    emission of the tag that the token has if the word is an entity. The context may outweigh this evidence. A gazetteer
-    need not be part of a pipeline: call it on a document before the recognizer, for example with the words of one
-    request.
+    Occurrences are written to `doc.spans["gazetteer"]`. They are evidence for every later `zh_tw_crf_ner`: for each
+    token of the word, it adds a bonus to the emission of the tag that the token has if the word is an entity. The
+    context may outweigh this evidence. A gazetteer need not be part of a pipeline: call it on a document before the
+    recognizer, for example with the words of one request.
 
     words (Mapping[str, Iterable[str]]): Label → words.
     bonus (float): Bonus per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
@@ -75,8 +76,10 @@ class Gazetteer(Pipe):
         return tuple(self.words)
 
     def add(self, label: str, words: Iterable[str]) -> None:
-        """Add words of a label.
+        """Add words to those of a label.
 
+        label (str): The label of the entities.
+        words (Iterable[str]): The words. A word may have several labels.
         RAISES (SettingError): For an empty label, or words that are empty or begin or end with white space.
         """
         self._list.add(label, words)
@@ -120,17 +123,26 @@ class Gazetteer(Pipe):
         return data
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Replace the words by those in the bytes of `to_bytes`; return this component."""
+        """Replace the words by those in the bytes of `to_bytes`; return this component. `exclude` is not used.
+
+        RAISES (UnreadableFileError): If the bytes are damaged.
+        """
         with reading(origin()):
             self._list = WordList(require_type("the words", parse_msgpack(data), dict))
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the words to a JSON file; the settings are in the config of the pipeline. `exclude` is not used."""
+        """Write the words to the JSON file `path`; the settings are in the config of the pipeline.
+
+        `exclude` is not used.
+        """
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Replace the words by those in a JSON file of `to_disk`; return this component."""
+        """Replace the words by those in `path`, a file of `to_disk`; return this component. `exclude` is not used.
+
+        RAISES (UnreadableFileError): If the file is damaged.
+        """
         with reading(path):
             self._list = WordList(require_type("the words", parse_json(Path(path).read_bytes()), dict))
         return self

@@ -87,24 +87,25 @@ def tokenization_of(nlp: Language) -> dict[str, Any]:
 
 
 def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Compare two sets of settings.
+    """Compare two sets of settings, such as those that `tokenization_of` returns for two pipelines.
 
+    one, other (Mapping[str, Any]): Name → value of each setting. A missing setting has the value None.
     RETURNS (list[str]): One description for each setting that is not equal in both: "NAME is VALUE instead of VALUE".
-        The first value is that of `other`, the second that of `one`.
+        The first value is that of `other`, the second that of `one`. Empty if all settings are equal.
     """
     pairs = {name: (one.get(name), other.get(name)) for name in [*one, *other]}
     return [f"{name} is {theirs!r} instead of {ours!r}" for name, (ours, theirs) in pairs.items() if ours != theirs]
 
 
 def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
-    """Compare the labels of gold documents with those of a pipeline.
+    """Compare the labels of gold documents with those of a pipeline. Each label is reported only once per pipeline.
 
     nlp (Language): The pipeline. Its labels are those of all components that write to `doc.ents`, for example also
         those of an entity ruler.
     golds (Iterable[Doc]): Documents with gold entities.
     RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks, each with the number of gold
-        entities. None if there are no such labels, if all of them have been reported before, or if no component
-        decodes a CRF.
+        entities. None if there are no such labels, if all of them have been reported before, or if the pipeline has
+        no CRF component that writes to `doc.ents`.
     """
     counts = count_labels(golds)
     recognizer: CRFComponent | None = None
@@ -120,5 +121,5 @@ def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
 
 
 def count_labels(docs: Iterable[Doc]) -> Counter[str]:
-    """Return label → number of entities in the documents."""
+    """Return label → number of entities in `doc.ents` of all documents together. Empty labels are not counted."""
     return Counter(ent.label_ for doc in docs for ent in doc.ents if ent.label_)

@@ -1,5 +1,6 @@
 """The component `zh_tw_normalizer`: normal forms of dates, times, amounts of money, numbers, quantities and addresses.
 
+A normal form is the standard spelling of a value: that of the date 民國113年4月27日 is 2024-04-27.
 `doc.spans["normalized"]` is a span group of the entities that have a normal form. Its `attrs["values"]` has the normal
 form of each span as a string. A DocBin stores both. `span._.normalized` returns the normal form of one entity.
 `doc._.reference_date` is the day on which the text was written.
@@ -75,7 +76,14 @@ class Normalizer(Pipe):
         register_extensions()
 
     def __call__(self, doc: Doc) -> Doc:
-        """Set the normal forms of the entities of a document, and delete those of an earlier call."""
+        """Set the normal forms of the entities of a document, and delete those of an earlier call.
+
+        They are stored in `doc.spans["normalized"]` and in `doc.user_data`. A relative date, such as 上週三, gets one
+        only if `doc._.reference_date` is set.
+
+        doc (Doc): A document with entities in `doc.ents`. It is changed in place.
+        RETURNS (Doc): The same document.
+        """
         reference = _as_date(doc._.reference_date)
         spans: list[Span] = []
         values: list[str] = []
@@ -93,7 +101,11 @@ class Normalizer(Pipe):
 
 
 def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> None:
-    """Replace the normal forms in `doc.user_data`, where spaCy stores extension attributes of spans."""
+    """Replace the normal forms in `doc.user_data`, where spaCy stores extension attributes of spans.
+
+    doc (Doc): The document, which is changed in place.
+    spans, values (Sequence): The entities, and the normal form of each.
+    """
     user_data = _user_data(doc)
     for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", NORMALIZED)]:
         del user_data[key]
@@ -101,7 +113,7 @@ def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> 
 
 
 def _is_ours() -> bool:
-    """Return whether this module has defined `Span._.normalized`, and not another package."""
+    """Return True if this module has defined `Span._.normalized`; False if another package has, or nothing has."""
     return Span.has_extension(NORMALIZED) and Span.get_extension(NORMALIZED)[2] is get_normalized
 
 
@@ -129,15 +141,19 @@ def _key(span: Span) -> tuple[str, str, int, int]:
 
 
 def get_reference_date(doc: Doc) -> date | None:
-    """Return the day on which the text of a document was written, or None if it was not set."""
+    """Return the day on which the text of a document was written, or None if it was not set.
+
+    This is the getter of `doc._.reference_date`.
+    """
     return _as_date(_user_data(doc).get(DATE_KEY))
 
 
 def set_reference_date(doc: Doc, value: date | str | None) -> None:
-    """Set the day on which the text of a document was written.
+    """Set the day on which the text of a document was written. This is the setter of `doc._.reference_date`.
 
     doc (Doc): The document.
-    value (date | str | None): A date, an ISO 8601 string such as "2026-11-29", or None to delete it.
+    value (date | str | None): A date, an ISO 8601 string such as "2026-11-29", or None to delete it. `doc.user_data`
+        stores it as a string, because `doc.to_bytes()` cannot serialize dates.
     RAISES (SettingError): For other values.
     """
     day = _as_date(value)
@@ -166,7 +182,10 @@ def _as_date(value: Any) -> date | None:
 
 
 def register_extensions() -> None:
-    """Define `Span._.normalized` and `Doc._.reference_date` if missing; warn if another package has defined one."""
+    """Define the extension attributes `Span._.normalized` and `Doc._.reference_date`, if they are not defined yet.
+
+    If another package has defined one of them, it is kept, and a warning is issued.
+    """
     if not Span.has_extension(NORMALIZED):
         Span.set_extension(NORMALIZED, getter=get_normalized)
     elif not _is_ours():

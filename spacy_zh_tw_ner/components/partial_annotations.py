@@ -7,9 +7,10 @@ are stored in the document, so that a `.spacy` file holds them:
   give it, and no others. The label "O" gives the tag O to the tokens of its span. The label "*" gives them all tags but
   O: they are in entities of any length and label. For 鴻海精密 with the alternatives 鴻海 ORG, 鴻海精密 ORG and 精密 O,
   [鴻海]精密 and [鴻海精密] are allowed.
-* `doc.user_data["outside_weight"]`: the weight w of O at tokens without any annotation, from 0 to 1. At these tokens,
-  each tag but O has the factor 1 − w in Z_gold, the sum over the gold paths in the loss (`crf.likelihood`). So with 0
-  any tag may be right, as without a weight, and with 1 the token is O.
+* `doc.user_data["outside_weight"]`: the weight w of O at tokens without any annotation, from 0 to 1. The loss is
+  log Z − log Z_gold, where Z sums exp(score) over all tag paths, and Z_gold over the paths that the annotation allows.
+  In Z_gold, a path has the factor 1 − w for each of these tokens to which it gives another tag than O. So with 0 any
+  tag may be right, as without a weight, and with 1 the token is O.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,12 +41,13 @@ def write_partial(
 ) -> None:
     """Write a partial annotation to a document. All tokens that no span covers stay without annotation.
 
-    doc (Doc): The document.
+    doc (Doc): The document, which is changed in place. `doc.ents` gets the entities and the tokens that are O.
     entities (Iterable[Span]): Entities; no two overlap.
-    alternatives (Iterable[Span]): Spans that may be entities, stored in `doc.spans["alternatives"]`; with the label "O"
-        where O is allowed.
+    alternatives (Iterable[Span]): Spans that may be entities, stored in `doc.spans["alternatives"]`. Where their tokens
+        may also be outside of entities, the caller adds a span with the label "O".
     outside (Iterable[Span]): Spans of tokens that are O.
-    outside_weight (float): Weight of O at tokens without annotation, from 0 to 1.
+    outside_weight (float): Weight of O at tokens without annotation, from 0 (any tag may be right) to 1 (the tag is O).
+        It is stored in `doc.user_data["outside_weight"]`, unless it is 0.
     """
     doc.set_ents(list(entities), outside=list(outside), default="missing")
     spans = list(alternatives)
@@ -71,10 +73,10 @@ def annotated_labels(doc: Doc) -> set[str]:
 def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> None:
     """Restrict a gold mask in place, where the annotation allows several readings.
 
-    An alternative is a span with a label that may be an entity; `doc.spans["alternatives"]` has all of them. A token
-    inside alternatives may have only the tags that one of them gives it. A token keeps its mask if `doc.ents` already
-    restricts its tags. It keeps all tags if one of its alternatives begins or ends inside a token of the predicted
-    document, or has a label that is not in the scheme.
+    `doc.spans["alternatives"]` has the alternatives: spans that may be entities. A token inside alternatives may have
+    only the tags that one of them gives it. The label "O" gives it the tag O, and the label "*" all tags but O. A token
+    keeps its mask if `doc.ents` already restricts its tags. It keeps all tags if one of its alternatives begins or ends
+    inside a token of the predicted document, or has another label that is not in the scheme.
 
     mask (np.ndarray): (n_tokens, n_tags) bool gold mask of the tokens of the predicted document.
     example (Example): The example; its reference document has the alternatives.
@@ -99,12 +101,16 @@ def allow_alternatives(mask: BoolsT, example: Example, scheme: TagScheme) -> Non
 
 
 def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> FloatsT | None:
-    """Return the logarithms of the weights that `crf.log_likelihood` gives to the tags of gold paths.
+    """Return the argument `log_weights` of `crf.log_likelihood`, which favours O at tokens without annotation.
+
+    A gold path has the factor 1 − w for each of these tokens to which it gives another tag than O. Here w is the weight
+    of O, `doc.user_data["outside_weight"]` of the gold document.
 
     examples (Sequence[Example]): The batch.
     scheme (TagScheme): Tag scheme of the component.
-    RETURNS (Optional[np.ndarray]): (n_rows, n_tags) float32: log(1 − w) for all tags but O at tokens without annotation
-        of documents with the weight w, else 0. None if no document has a weight.
+    RETURNS (Optional[np.ndarray]): (n_rows, n_tags) float32, with a row for each token of the predicted documents:
+        log(1 − w) for all tags but O at tokens without annotation, −∞ if w is 1; else 0. None if no document has a
+        weight.
     RAISES (CorpusError): If a weight is not a number from 0 to 1.
     """
     if not any(OUTSIDE_WEIGHT in example.reference.user_data for example in examples):
@@ -125,7 +131,10 @@ def outside_log_weights(examples: Sequence[Example], scheme: TagScheme) -> Float
 
 
 def _silent(example: Example) -> BoolsT:
-    """Return a (n_tokens,) bool mask of the tokens of the predicted document that have no annotation of any kind."""
+    """Return a (n_tokens,) bool mask of the tokens of the predicted document that have no gold annotation.
+
+    These tokens are in no entity and in no alternative, and are not annotated as O.
+    """
     if has_same_tokens(example):
         silent: BoolsT = example.reference.to_array(ENT_IOB) == IOB_MISSING
     else:

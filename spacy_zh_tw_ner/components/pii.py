@@ -49,7 +49,10 @@ def make_pii_finder(
     overwrite: bool,
     names: bool,
 ) -> "PiiFinder":
-    """Build the component `zh_tw_pii`; the settings are those of PiiFinder."""
+    """Build the component `zh_tw_pii`; the settings are those of PiiFinder.
+
+    They select findings by label and score, and decide which is kept of a finding and an entity that overlap.
+    """
     return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, names=names, name=name)
 
 
@@ -72,8 +75,9 @@ class PiiFinder(Pipe):
     priority (float): Added to the score of a finding when it is compared with overlapping entities of a recognizer.
         A recognizer without labels for identifiers labels them as CARDINAL or DATE, with high probability.
     overwrite (bool): Also replace an entity without a score if a finding overlaps it.
-    names (bool): Also find PERSON and ORG by the words and columns around names, for masking: fewer names are missed,
-        and more words are taken for names.
+    names (bool): Also find PERSON and ORG by their context, such as a title after a name, the field name 姓名：
+        before it, or the header of its column in a table. This is meant for masking: fewer names are missed, and more
+        words are taken for names.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """
@@ -116,7 +120,10 @@ class PiiFinder(Pipe):
         return (LABELS if self._labels is None else self._labels) + (NAME_LABELS if self.names else ())
 
     def __call__(self, doc: Doc) -> Doc:
-        """Find the personal data of a document and add it to `doc.ents`."""
+        """Find the personal data of a document, add it to `doc.ents`, and return the same document.
+
+        Scores and rules of the findings replace those in `doc.spans["pii"]`.
+        """
         found = self._find(doc)
         if found:
             self._add_entities(doc, found)
@@ -153,8 +160,9 @@ class PiiFinder(Pipe):
         return found
 
     def _add_entities(self, doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-        """Choose findings and entities that do not overlap. Write them, their scores and rules to the document.
+        """Choose findings and entities that do not overlap, and write them to `doc.ents`.
 
+        All scores are written to `doc.spans["ner"]`, those of the findings and their rules also to `doc.spans["pii"]`.
         Entities without a score are kept, unless `overwrite` is set. Findings compete with entities that have a score.
 
         found (dict[Entity, tuple[float, str]]): Finding, with token offsets → its score and the name of its rule.
@@ -194,7 +202,7 @@ class PiiFinder(Pipe):
         """
 
     def _settings(self) -> dict[str, Any]:
-        """Return the settings as a dictionary that can be serialized as JSON."""
+        """Return the arguments of the constructor, except `name`, as a dictionary that can be serialized as JSON."""
         labels = None if self._labels is None else list(self._labels)
         numbers = {"min_score": self.min_score, "priority": self.priority}
         return {"labels": labels, **numbers, "overwrite": self.overwrite, "names": self.names}
@@ -202,7 +210,7 @@ class PiiFinder(Pipe):
     def _load(self, data: bytes) -> None:
         """Parse and check settings in JSON, and set them.
 
-        Call it inside `reading`, which raises an UnreadableFileError with the file name for damaged settings.
+        Call it in the context manager `reading`, which turns errors into an UnreadableFileError with the file name.
 
         data (bytes): JSON in UTF-8, from `to_bytes` or a file of `to_disk`.
         """
@@ -215,7 +223,7 @@ class PiiFinder(Pipe):
         self._configure(names, min_score, priority, overwrite, with_names)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Return the settings as JSON. `exclude` is not used."""
+        """Return the settings as JSON in UTF-8. `exclude` is not used."""
         text: str = srsly.json_dumps(self._settings())
         return text.encode("utf-8")
 
@@ -261,7 +269,7 @@ def register_rule_extension() -> None:
 
 
 def _number(settings: dict[str, Any], key: str) -> float:
-    """Check that the setting `key` is a number, and return it as a float."""
+    """Return the setting `key` as a float; raise an UnreadableFileError if it is missing or not a number."""
     value = settings.get(key)
     require(isinstance(value, int | float) and not isinstance(value, bool), key, value, "a number")
     return float(settings[key])
@@ -278,7 +286,11 @@ def _tokens(entities: Iterable[Entity]) -> set[int]:
 
 
 def _write_rules(doc: Doc, found: dict[Entity, tuple[float, str]]) -> None:
-    """Write findings with their scores and rules to `doc.spans["pii"]`, in the order of the text."""
+    """Replace the span group `doc.spans["pii"]` by findings, and store their scores and rules in its `attrs`.
+
+    found (dict[Entity, tuple[float, str]]): Finding, with token offsets → its score and the name of its rule. They are
+        sorted by their start.
+    """
     spans = [Span(doc, start, end, label=label) for start, end, label in found]
     attrs = {SCORES: [score for score, _ in found.values()], RULES: [rule for _, rule in found.values()]}
     doc.spans[PII_KEY] = CharacterSpans(doc, name=PII_KEY, spans=spans, attrs=attrs)

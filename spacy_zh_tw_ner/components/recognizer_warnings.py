@@ -19,7 +19,10 @@ TWO_IDEOGRAPHS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]{2}")
 
 
 class RecognizerWarnings:
-    """Checks the input of one component, and gives warnings about it.
+    """Checks the input of one component, and gives warnings about it with `warnings.warn`.
+
+    An instance gives each kind of warning once, and reports each unknown label once. Only the warning about annotations
+    that cannot be used is given for every batch.
 
     name (str): Name of the component, which the messages mention.
     """
@@ -30,12 +33,15 @@ class RecognizerWarnings:
         self._reported_labels: set[str] = set()
 
     def check_pipeline(self, nlp: Language) -> None:
-        """Warn if the tokenizer of the pipeline does not produce one token per character."""
+        """Warn, once, if a pipeline does not produce one token per character.
+
+        It does if its language is `zh_tw`, or its tokenizer is a CharTokenizer.
+        """
         if nlp.lang != LANG and not isinstance(nlp.tokenizer, CharTokenizer):
             self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 
     def check_docs(self, docs: Iterable[Doc]) -> None:
-        """Warn if a token has several Chinese characters, as in documents from a word segmenter."""
+        """Warn, once, if a token has two adjacent Chinese characters, as in documents from a word segmenter."""
         for doc in docs:
             word = next(_words(doc), None)
             if word is None:
@@ -64,7 +70,7 @@ class RecognizerWarnings:
         self.check_labels(problems.labels, labels, stacklevel=5)
 
     def check_labels(self, counts: Mapping[str, int], labels: Sequence[str], *, stacklevel: int = 4) -> None:
-        """Warn of gold labels that the component does not have.
+        """Warn of gold labels that the component does not have, except those that were reported before.
 
         counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.
@@ -76,6 +82,8 @@ class RecognizerWarnings:
 
     def unknown_labels(self, counts: Mapping[str, int], labels: Sequence[str]) -> str | None:
         """Return a warning that lists gold labels that the component does not have, the most frequent first.
+
+        The listed labels then count as reported, and later calls leave them out. The caller gives the warning.
 
         counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.

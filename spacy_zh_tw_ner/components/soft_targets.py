@@ -46,7 +46,10 @@ class SoftTarget:
     weight: float = 1.0
 
     def put_into(self, doc: Doc) -> None:
-        """Store the target in `doc.user_data`. The document is to be the reference of an example."""
+        """Store the target in the `user_data` of a document, from which `target_of` reads it.
+
+        doc (Doc): The unlabelled document, which becomes the reference of an `Example`; changed in place.
+        """
         doc.user_data[KEY] = self
 
     def arrays_for(self, scheme: TagScheme) -> tuple[FloatsT, FloatsT]:
@@ -103,8 +106,8 @@ def compare(
     transitions (Transitions): Transition scores, with PENALTY for illegal transitions.
     targets (Sequence[Optional[SoftTarget]]): The target of each text; None for gold annotation.
     scheme (TagScheme): Tag scheme of the student.
-    compare_gold (Callable): Computes the likelihood of the texts without target, from their emissions and lengths.
-    RETURNS (Likelihood): `log_likelihood` has the loss of each text, negated. `emissions` has the gradient of the
+    compare_gold (Callable): Takes the emissions and lengths of the texts without target; returns their `Likelihood`.
+    RETURNS (Likelihood): `log_likelihood` has the negated loss of each text. `emissions` has the gradient of the
         summed loss by the emissions, (n_rows, n_tags), and `transitions` that by the transition scores.
     RAISES (PipelineMismatchError): If a target has other labels than the scheme.
     """

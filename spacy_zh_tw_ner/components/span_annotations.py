@@ -68,8 +68,11 @@ def entity_score(span: Span) -> float | None:
 def _find_score(group: CharacterSpans, span: Span, overlapping: Iterable[int]) -> float | None:
     """Return the score that a group has for a span with the same boundaries and label; None if it has none.
 
+    `doc.retokenize` may have merged the first or last token of a span in the group with other tokens. If no span of the
+    group has the same boundaries, such a span is used if it overlaps and has the same label.
+
     group (CharacterSpans): Spans sorted by start, with scores.
-    span (Span): The span. If `doc.retokenize` has moved boundaries, an overlapping span with its label is enough.
+    span (Span): The span whose score is wanted.
     overlapping (Iterable[int]): Indices of the spans of the group that may overlap the span.
     """
     scores = group.attrs[SCORES]
@@ -88,8 +91,8 @@ def _find_score(group: CharacterSpans, span: Span, overlapping: Iterable[int]) -
 def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
     """Return a span group that has one value per span, such as a score, in one of its attributes.
 
-    A document that was read from bytes has a plain SpanGroup, whose spans would be wrong after `doc.retokenize`. It is
-    replaced by a `CharacterSpans` in the document.
+    A document that was read from bytes has a plain SpanGroup, whose spans would be wrong after `doc.retokenize`. In
+    `doc.spans`, it is replaced by a `CharacterSpans`, a group whose spans keep their characters when tokens change.
 
     doc (Doc): The document.
     key (str): Key of the group in `doc.spans`.
@@ -123,7 +126,11 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Return the score of a span in `doc.user_data`; None if it has none, or if its entity has another label."""
+    """Return the score that `doc.user_data` has for the characters of a span.
+
+    The result is None if there is no such score, or if the first token of the span does not belong to an entity with
+    the label of the span.
+    """
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     # The keys of user_data have no labels, so the label is compared with that of the entity.
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
@@ -132,7 +139,7 @@ def _stored_score(span: Span) -> float | None:
 
 
 def _key(span: Span) -> KeyT:
-    """Return the key in `doc.user_data` under which spaCy stores the value of `span._.score`."""
+    """Return spaCy's key of `span._.score` in `doc.user_data`: a tuple with the start and end in characters."""
     return ("._.", EXTENSION, span.start_char, span.end_char)
 
 
@@ -172,7 +179,9 @@ def write_scores(doc: Doc, prediction: Prediction) -> None:
 
 
 def write_span_group(doc: Doc, key: str, prediction: Prediction) -> list[Span]:
-    """Write spans and their scores to `doc.spans[key]`, replacing the group that it has; return the spans.
+    """Write spans to `doc.spans[key]`, replacing the group that it has; return the spans.
+
+    Their scores are stored in the `attrs["scores"]` of the new group.
 
     prediction (Prediction): Spans with token offsets and labels, and one probability per span.
     """
@@ -186,8 +195,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
     doc (Doc): The document; changed in place.
     spans (Iterable[Span]): The spans; they may overlap.
-    bonus (float): Bonus per token, in log-odds. It is added to the emission of the tag that the token has if the span
-        is an entity.
+    bonus (float): Bonus per token, in log-odds, stored for each span in the `attrs["bonuses"]` of the group. It is
+        added to the emission of the tag that the token has if the span is an entity.
     """
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))

@@ -59,7 +59,8 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
 def find_white_space_in_long(doc: Doc) -> WhiteSpace:
     """Find tokens that are white space, or begin or end with it, in chunks of a long document, in bounded memory.
 
-    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks, as those of `find_white_space`.
+    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks: the token begins with white space; it ends with white space;
+        it is white space only.
     """
     found = [find_white_space([doc[start : start + CHUNK]]) for start in range(0, len(doc), CHUNK)]
     return WhiteSpace(*map(np.concatenate, zip(*found, strict=True)))
@@ -100,7 +101,11 @@ class GoldProblems:
     first_overlapping: str = ""
 
     def add_unusable(self, n: int, text: str) -> None:
-        """Count `n` annotations of a text that fit no legal tag sequence."""
+        """Add to the count of annotations that fit no legal tag sequence.
+
+        n (int): Number of such annotations in a text; may be 0.
+        text (str): The text. If it is the first with such annotations, its beginning is stored in `first_unusable`.
+        """
         if n and not self.n_unusable:
             self.first_unusable = text[:40]
         self.n_unusable += n

@@ -44,12 +44,13 @@ subword_features = false
 
 
 class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
-    """Component that trains a `CRFTagger`, a model that returns emissions and holds transition scores.
+    """Base class of `zh_tw_crf_ner` and `zh_tw_crf_spans`, which train a `CRFTagger`.
 
-    Subclasses read the gold annotations, and compute the loss.
+    A `CRFTagger` is a model that returns emissions and holds transition scores. This class initializes, updates, saves
+    and loads it. Subclasses read the gold annotations, and compute the loss.
 
-    model: The `CRFTagger`.
-    label_smoothing: Weight of the uniform distribution over all legal paths in the training target; 0 is off.
+    model (Model[list[Doc], list[Floats2d]]): The `CRFTagger`.
+    label_smoothing (float): Weight of the uniform distribution over all legal paths in the training target; 0: off.
     """
 
     model: TaggerT
@@ -75,22 +76,34 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         """Return the labels of the gold annotations of a document. `initialize` collects those of the whole corpus."""
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of documents that fit into one batch, (n_rows, n_tags), one row per token."""
+        """Return the emissions of short documents, which run through the model together. `predict` calls it.
+
+        docs (list[Doc]): The documents.
+        RETURNS (np.ndarray): (n_rows, n_tags) float32; the rows are the tokens of all documents, in order.
+        """
         return self._flatten(self.model.predict(docs))[0]
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the emissions of a long document in chunks of consecutive tokens, (n, n_tags), one row per token."""
+        """Yield the emissions of a long document in chunks of consecutive tokens. `predict` calls it.
+
+        doc (Doc): The document.
+        YIELDS (np.ndarray): (n, n_tags) float32, one row per token; the chunks are in the order of the tokens.
+        """
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def _transition_scores(self) -> Transitions:
-        """Return the learnt transition scores, also of illegal transitions, which the caller must forbid."""
+        """Return the learnt transition scores, also those of illegal transitions, which the caller must forbid.
+
+        RETURNS (Transitions): `matrix`, (n_tags, n_tags), from the tag of the row to the tag of the column; `start` and
+            `end`, (n_tags,), for the first and the last tag of a sequence.
+        """
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         return Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
         )
 
     def _gradients(self, emissions: FloatsT, transitions: Transitions, lengths: list[int], n_docs: int) -> EmissionsT:
-        """Divide gradients by the number of documents, and add those of the transition scores to the model.
+        """Average gradients over documents. Add those of the transition scores to the gradients that the model holds.
 
         emissions (np.ndarray): (n_rows, n_tags) gradient of the summed loss by the emissions.
         transitions (Transitions): Gradient of the summed loss by the transition scores.
@@ -173,12 +186,19 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
             raise PipelineError(Errors.ZT101.format(name=self.name))
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the parameters from their gradients; the transitions get no weight decay."""
+        """Update the parameters from their gradients; the transitions get no weight decay. `nlp.update` calls it.
+
+        sgd (Optimizer): The optimizer.
+        """
         self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
     def from_disk(self: TrainableT, path: str | Path, *, exclude: Iterable[str] = ()) -> TrainableT:
         """Load labels, temperature and weights in place from a directory of `to_disk`; return this component.
 
+        The temperature is the number by which scores are divided before decoding.
+
+        path (str | Path): The directory.
+        exclude (Iterable[str]): Parts that are not loaded: "cfg" (labels and temperature), "model" or "vocab".
         RAISES (UnreadableFileError): For files that are damaged, or that belong to another component.
         """
         with reading(path):
@@ -193,6 +213,8 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
     def from_bytes(self: TrainableT, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> TrainableT:
         """Load labels, temperature and weights in place from the bytes of `to_bytes`; return this component.
 
+        bytes_data (bytes): The bytes.
+        exclude (Iterable[str]): Parts that are not loaded: "cfg" (labels and temperature), "model" or "vocab".
         RAISES (UnreadableFileError): For bytes that are damaged, or that belong to another component.
         """
         with reading(origin()):
@@ -205,7 +227,9 @@ class TrainableCRF(CRFPipe, TrainablePipe):  # type: ignore[misc]  # TrainablePi
         return self
 
     def _check_loaded(self) -> None:
-        """Check the loaded labels, temperature, and arrays of the output layer and of the transitions.
+        """Check labels, temperature, and arrays of the output layer and of the transitions.
+
+        `from_disk` and `from_bytes` call it. The temperature is the number by which scores are divided before decoding.
 
         RAISES (UnreadableFileError): If the labels are not distinct strings, the temperature is out of range, or the
             shapes of the arrays do not fit the number of labels.

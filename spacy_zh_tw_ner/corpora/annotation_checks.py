@@ -138,6 +138,9 @@ def rejects_path(target: Path, written: Container[Path]) -> Path:
 class RejectsWriter:
     """Writes rejected annotations and records to a file, one JSON object per line.
 
+    The attribute `n` is the number of rejected annotations and records so far. `n_written` is the number of lines: it
+    also counts left-out regions, which are marked parts of a text that are not annotations.
+
     file (IO[str]): The open file of rejects.
     """
 
@@ -147,7 +150,10 @@ class RejectsWriter:
         self.first: dict[str, object] = {}
 
     def take(self, tally: Tally) -> None:
-        """Write the rejects of a tally to the file, and remove them from the tally."""
+        """Write `tally.rejects` to the rejects file, one JSON object per line, and clear that list.
+
+        The rejected annotations and records of the list are added to the count `n`. Its left-out regions are not.
+        """
         for reject in tally.rejects:
             if reject.get("is_annotation", True):
                 self.first = self.first or reject
@@ -159,14 +165,18 @@ class RejectsWriter:
     def describe_first(self) -> str:
         """Return the origin, text and reason of the first reject, for an error message.
 
-        RAISES (KeyError): If `take` has written no reject, or only left-out regions.
+        RAISES (KeyError): If `take` has written no reject, or only left-out regions (marked parts of a text that are
+            not annotations).
         """
         surface = f"{self.first['surface']!r} " if "surface" in self.first else ""
         return f"{self.first['origin']}: {surface}{self.first['reason']}"
 
 
 def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
-    """Yield messages for the user about a conversion: detected scripts, duplicate annotations, and left-out regions.
+    """Yield messages for the user about the command `convert`.
+
+    They report the scripts that were detected, the script converter that was used, duplicate and overlapping
+    annotations, and left-out regions (marked parts of a text that are not annotations).
 
     tallies (Iterable[Tally]): The counts of all output files.
     report (Path): The file of rejects.

@@ -30,8 +30,10 @@ class Occurrence(NamedTuple):
 class SurfaceCounts(NamedTuple):
     """Counts of the occurrences of a name in a corpus, by annotation.
 
-    surface: The name. labels: Label → number of entities. unannotated: Number of occurrences outside of entities.
-    origins: File and line of the unannotated occurrences.
+    surface: The name.
+    labels: Label → number of entities, the most frequent label first.
+    unannotated: Number of occurrences outside of entities.
+    origins: File and line of each unannotated occurrence.
     """
 
     surface: str
@@ -65,7 +67,7 @@ class Inconsistency(NamedTuple):
         return self.differing / max(1, self.found)
 
     def to_json(self) -> dict[str, object]:
-        """Return the counts as a dictionary for JSON, with `share` in percent."""
+        """Return a dictionary for JSON: the fields by name, and "share" → the share in percent."""
         return self._asdict() | {"share": round(100 * self.share, 2)}
 
 
@@ -93,7 +95,7 @@ class Names:
             self._words[surface] = surface
 
     def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        """Subtract, for each name, the number of its unannotated occurrences from that of its annotated occurrences.
+        """Return, for each name of the index, the number of its annotated minus that of its unannotated occurrences.
 
         sentences (Iterable[Sentence]): The sentences to search.
         RETURNS (Counter[str]): Name → difference; negative for names that are mostly not annotated.
@@ -104,7 +106,7 @@ class Names:
         return balance
 
     def find(self, sentences: Iterable[Sentence]) -> Iterator[Occurrence]:
-        """Find the names in sentences, both as entities and in text outside of entities.
+        """Find the names of the index in sentences, both as entities and in text outside of entities.
 
         Text without gold annotation, and names inside a longer entity, are skipped. If names overlap, the first one is
         found. If several names start at the same character, the longest one is found.
@@ -133,7 +135,7 @@ def count_surfaces(sentences: Sequence[Sentence]) -> dict[str, SurfaceCounts]:
     """Count how often each annotated name is annotated, with which labels, and how often it is not.
 
     sentences (Sequence[Sentence]): The corpus.
-    RETURNS (dict[str, SurfaceCounts]): Name of two or more characters → counts, in the order of the text.
+    RETURNS (dict[str, SurfaceCounts]): Name of two or more characters → counts, in the order of the first occurrences.
     """
     labels: dict[str, Counter[str]] = {}
     missing: dict[str, list[str]] = {}
@@ -181,7 +183,10 @@ def among_themselves(sentences: Sequence[Sentence]) -> tuple[Inconsistency, Inco
     """Measure the inconsistency within one set of sentences: compare each fifth of them with the other four fifths.
 
     sentences (Sequence[Sentence]): The training data in file order, so that neighbouring sentences are in one fifth.
-    RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the five comparisons.
+    RETURNS (tuple[Inconsistency, Inconsistency]): Sums over the five comparisons. The first counts the occurrences, in
+        one fifth, of names that the other four fifths mostly annotate; they differ if they are not annotated. The
+        second counts the entities, in one fifth, whose text occurs in the other four fifths; they differ if that text
+        is mostly not annotated there.
     """
     cuts = [len(sentences) * fold // N_FOLDS for fold in range(N_FOLDS + 1)]
     folds = [([*sentences[:start], *sentences[end:]], sentences[start:end]) for start, end in pairwise(cuts)]

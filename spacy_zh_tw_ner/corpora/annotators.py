@@ -1,4 +1,7 @@
-"""Read the annotations of several annotators, and find the texts that two or more of them have annotated."""
+"""Read the annotations of several annotators, and find the texts that two or more of them have annotated.
+
+The command `agreement` compares the annotations of these texts.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,9 +41,10 @@ def read_annotators(paths: Sequence[Path], reading: Reading, notify: NotifyT = i
     and the name of the file is added to each name.
 
     paths (Sequence[Path]): The files.
-    reading (Reading): Settings for all files, such as the unit of offsets, and functions that receive messages and
-        rejected records.
-    notify (Callable[[str], object]): Receives messages about rejected annotations.
+    reading (Reading): Settings for all files, such as the unit of offsets. Its callbacks receive messages of the
+        readers, and records that cannot be read.
+    notify (Callable[[str], object]): Receives one message for each file with annotations that are left out because
+        they are not valid, such as those with wrong offsets.
     RETURNS (dict[str, list[Record]]): Name of an annotator → records of this annotator, with valid entities.
     RAISES (CorpusError): If a file cannot be read, or there are fewer than two annotators.
     """
@@ -114,6 +118,9 @@ def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT)
     """Return whether records of different annotators can be matched by the ids of their tasks.
 
     All records must have an id, records with equal ids must have equal texts, and two annotators must share an id.
+
+    annotators (Mapping[str, Sequence[Record]]): Name of an annotator → records of this annotator.
+    notify (Callable[[str], object]): Receives a message if two records with equal ids have different texts.
     """
     texts: dict[str, str] = {}
     for record in (record for records in annotators.values() for record in records):
@@ -130,7 +137,7 @@ def _ids_are_usable(annotators: Mapping[str, Sequence[Record]], notify: NotifyT)
 
 
 def _share_a_text(files: Iterable[Sequence[Record]]) -> bool:
-    """Return whether a text occurs in two of the files.
+    """Return whether a text occurs in two or more of the files.
 
     files (Iterable[Sequence[Record]]): The records of each file.
     """

@@ -57,11 +57,12 @@ class LabelNames:
         return self._tags[field]
 
     def label(self, number: int, origin: str) -> str:
-        """Return the name of the label that a number stands for.
+        """Return the name of the span label that a number stands for.
 
         number (int): The number in the data file.
         origin (str): File and line of the number, for the error message.
-        RAISES (CorpusError): If no description names the label.
+        RETURNS (str): The name, such as "PER".
+        RAISES (CorpusError): If no description names the label, or a file of names is not valid JSON.
         """
         if self._labels is None:
             found = (find_label_names(described) for described in self._descriptions())
@@ -71,7 +72,7 @@ class LabelNames:
         return self._labels[number]
 
     def _descriptions(self) -> Iterator[Any]:
-        """Yield all descriptions in which the names may be, as parsed JSON.
+        """Yield all descriptions in which the names may be, as parsed JSON or YAML.
 
         A description may be in the data file itself, or in files such as `dataset_info.json` in its folder or in the
         two folders above.
@@ -101,7 +102,11 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_card(path: Path) -> Any:
-    """Return `dataset_info` from the YAML header of a Hugging Face data set card (README.md), or None."""
+    """Read the key `dataset_info` in the YAML header of a Hugging Face data set card.
+
+    path (Path): The card, a README.md.
+    RETURNS (Any): The parsed value. None if the file is missing, has no valid header, or the header lacks the key.
+    """
     from srsly import yaml_loads
 
     if not path.is_file():

@@ -27,11 +27,12 @@ class ConvertSettings:
     """Settings of a conversion.
 
     format (str): Input format, a key of `FORMATS`; "auto" detects it for each file.
-    script (str): OpenCC configuration, such as "s2tw"; "none" converts nothing, "auto" converts Simplified texts.
+    script (str): OpenCC configuration, such as "s2tw"; "none" converts nothing, "auto" converts Simplified texts
+        with "s2tw", and no others.
     offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`; "auto" detects it for each file.
     max_rejects (int): Number of annotations and records that may be rejected; more are an error.
     fields (FieldNames): Names of JSON fields or Parquet columns, for files with uncommon names.
-    split (str): Ratio of a random split, such as "8:1:1"; empty for no split.
+    split (str): Ratio of a random split: "8:1:1" for train, dev and test, "9:1" for train and dev; empty for no split.
     seed (int): Seed of the random split.
     spans (str): Key in `doc.spans` for all annotations; those of different labels may then overlap. Empty to write
         `doc.ents` only, and to reject overlapping annotations.
@@ -58,6 +59,12 @@ def convert(
 ) -> dict[Path, Tally]:
     """Convert a file, or a folder of train, dev and test data, to `.spacy` files in constant memory.
 
+    Rejected annotations and records are written to rejects.jsonl, in the output folder or next to the output file. An
+    earlier rejects.jsonl there is removed if nothing is rejected.
+
+    If `source` and `target` are folders, and there is no test data, dev is used as test. If there is no dev data, or
+    dev is used as test, every tenth record of train is written to dev instead of train.
+
     source (Path): The file or folder; a folder that does not exist is searched in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file for the whole source, or a folder for its splits.
     settings (ConvertSettings): Format, script, offsets, limit of rejects and split.
@@ -66,7 +73,8 @@ def convert(
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (dict[Path, Tally]): Output file → counts of its annotations.
     RAISES (CorpusError): If a file cannot be read, or more than `max_rejects` annotations and records are rejected.
-        No .spacy file is written then. The rejects are written to rejects.jsonl if all files could be read.
+        No .spacy file is written then; rejects.jsonl is written if all files could be read.
+    RAISES (OutputError): If an output exists and may not be replaced, or is also an input.
     """
     if settings.format not in ("auto", *FORMATS):
         raise CorpusError(Errors.ZT211.format(value=settings.format, choices=sorted(FORMATS)))
@@ -183,7 +191,7 @@ def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT
     RETURNS (tuple[SplitPlan, RouteT]): The output files with their inputs, and the function. The function takes the
         output file to which a record belongs by its input file, and the index of the record among all records of that
         output file. It returns the output file to write the record to. This may be another file: if a corpus has no dev
-        split, every tenth record of train is written to dev.
+        split, every tenth record of train is written to dev. In a random split, each record has the file drawn for it.
     """
     if settings.split:
         return _plan_random_split(source, target, settings, notify)

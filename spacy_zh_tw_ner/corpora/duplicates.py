@@ -37,8 +37,8 @@ class Duplicate(NamedTuple):
 def find_duplicates(splits: Mapping[str, Iterable[Sentence]]) -> list[Duplicate]:
     """Find sentences that are equal except for full or half width, variants (臺 and 台), and script (國 and 国).
 
-    splits (Mapping[str, Iterable[Sentence]]): Sentences by split.
-    RETURNS (list[Duplicate]): One per group of equal sentences, in the order of their first locations.
+    splits (Mapping[str, Iterable[Sentence]]): Name of each split → its sentences. Only their texts are compared.
+    RETURNS (list[Duplicate]): One per group of two or more equal sentences, in the order of their first locations.
     """
     to_simplified = ScriptConverter("t2s")
     variants = str.maketrans(VARIANTS)

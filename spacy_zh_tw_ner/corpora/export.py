@@ -67,8 +67,8 @@ def export(
     notify (Callable[[str], object]): Receives messages to the user.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     RETURNS (int): Number of records written.
-    RAISES (CorpusError): If `order` is not possible, the source cannot be read, or the format cannot hold a record. No
-        file is written in these cases.
+    RAISES (CorpusError): If `order` is unknown, or "uncertain" without a pipeline; if the source cannot be read, or the
+        format cannot hold a record. No file is written in these cases.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
@@ -92,7 +92,7 @@ def config_path(target: Path) -> Path:
 
 
 def labels_of(nlp: Language) -> tuple[str, ...]:
-    """Return the labels of the components that set entities, in alphabetical order."""
+    """Return the labels of all components that assign `doc.ents`, in alphabetical order and without duplicates."""
     writers = [name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns]
     return tuple(sorted({label for name in writers for label in nlp.pipe_labels.get(name, ())}))
 
@@ -102,7 +102,7 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
 
     path (Path): A file in any known format.
     reading (Reading): Receives messages and progress.
-    YIELDS (Proposal): Records without scores.
+    YIELDS (Proposal): Each record with its gold entities, and an empty list of scores.
     RAISES (CorpusError): If the file cannot be read, or at the first annotation or record that is rejected.
     """
     tally = Tally()
@@ -159,7 +159,7 @@ def propose(nlp: Language, records: Iterable[Record], spans_key: str = "") -> It
     nlp (Language): The pipeline. If its entities have no `_.score`, the proposals have no scores.
     records (Iterable[Record]): Records whose texts are annotated.
     spans_key (str): Key of the predictions in `doc.spans`; empty for `doc.ents`.
-    YIELDS (Proposal): New records in the same order, with white space trimmed from the edges of entities.
+    YIELDS (Proposal): For each text in order, a record with predicted entities, trimmed of white space, and scores.
     RAISES (CorpusError): If the pipeline does not write `doc.spans[spans_key]`.
     """
     for doc, record in nlp.pipe(((record.text, record) for record in records), as_tuples=True):
@@ -277,7 +277,7 @@ def write_corpus(
 
 
 def _lines(records: Iterator[tuple[int, Record, list[float]]], format: str, model: str | None) -> Iterator[str]:
-    """Yield the text of the output file in parts.
+    """Yield the content of the output file as consecutive strings, one or more for each record.
 
     records (Iterator[tuple[int, Record, list[float]]]): Number of the record, from 1; the record; and one score per
         entity, or an empty list.

@@ -1,12 +1,12 @@
 """Detect the unit of offsets in a file, and convert them to offsets in code points with exclusive ends.
 
-Python counts code points, JavaScript counts UTF-16 units, and some tools count graphemes (UAX #29). The three differ
-only after characters such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Tools that
-normalize line ends count CR LF as one in any unit; such conventions have "-lf" in their names.
+Python counts code points, JavaScript UTF-16 units, some tools graphemes (UAX #29). They differ only after characters
+such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Conventions of tools that normalize
+line ends, and count CR LF as one in any unit, have "-lf" in their names.
 
-If the file repeats the annotated texts, the convention is chosen by which most offsets select these texts. If it does
-not, the default of its format is used. There is one exception: if some offsets are impossible by the default (outside
-of the text, or inside a character), but all are possible in another unit, that unit is used.
+If the file repeats the annotated texts, the convention is chosen by which most offsets select these texts. Otherwise
+the default of its format is used, unless some offsets are impossible by it (outside of the text, or inside a
+character) and all are possible in another unit.
 """
 
 import re
@@ -27,7 +27,7 @@ class RawSpan(NamedTuple):
 
     start, end: Offsets in the unit of the file.
     label: Label of the annotation.
-    surface: The annotated text, if the file repeats it.
+    surface: The annotated text as the file repeats it; None if it does not.
     gaps: Start and end of each gap in a discontinuous brat annotation. Gaps may contain only white space.
     origin: Line of the annotation; used only in the message that rejects an annotation with gaps.
     """
@@ -45,10 +45,8 @@ class RawRecord:
     """A text and its spans with the offsets of the file. `resolve_offsets` converts it to a `Record`.
 
     text, spans: The text and its annotations. origin: File and line, for messages.
-    doc_id: Id of the document. rejects: Annotations that the reader has rejected.
-    annotator: Person who annotated the text. task: Id of the text in the annotation tool.
-
-    A string is empty if the file does not have the value.
+    doc_id: Id of the document, or "". rejects: Annotations that the reader of the format has rejected.
+    annotator: Person who annotated the text, or "". task: Id of the text in the annotation tool, or "".
     """
 
     text: str
@@ -63,8 +61,7 @@ class RawRecord:
 class Convention(NamedTuple):
     """Convention for offsets.
 
-    unit: "codepoint", "utf16" or "grapheme".
-    inclusive: True if the end is the last character, not the one after it.
+    unit: "codepoint", "utf16" or "grapheme". inclusive: True if the end is the last character, not the one after it.
     crlf_is_one: True if CR LF counts as one unit.
     """
 
@@ -136,12 +133,12 @@ def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
 def resolve_offsets(
     read: RawReaderT, path: Path, reading: Reading, *, default: Convention = CODEPOINT
 ) -> Iterator[Record]:
-    """Read a file twice: first to detect its convention for offsets, then to convert the offsets.
+    """Read a file: once to detect its convention for offsets, and again to convert the offsets.
 
     read (RawReaderT): The reader of the format.
     path (Path): The file.
-    reading (Reading): `offsets` names the convention or is "auto"; `notify` receives a message if the detected
-        convention is not the default, or is uncertain.
+    reading (Reading): `offsets` names the convention, or is "auto" to detect it. With "auto", `notify` receives a
+        message if the result is not the default, or some offsets are ambiguous. Otherwise, the file is read once.
     default (Convention): The documented convention of the format.
     YIELDS (Record): Records with entities in code points. Spans that fit no convention are in `rejects`.
     RAISES (CorpusError): If `offsets` names an unknown convention, or `read` cannot read the file.
@@ -173,7 +170,10 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Count, for each convention of offsets, how many spans of a record fit its text."""
+        """Count the spans of a record. A span whose text the file repeats is a vote for the conventions that fit best.
+
+        Other spans are counted as impossible in each convention by which `place` returns None.
+        """
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
             if span.surface is not None:
@@ -194,7 +194,8 @@ class _Survey:
         """Choose the convention of a file from the counts, after all of its records were added.
 
         path (Path): The file, for the messages.
-        reading (Reading): `notify` receives a message if the convention is not the default, or is uncertain.
+        reading (Reading): `notify` receives a message if the convention is not the default, or some offsets are
+            ambiguous: units differ there, and the file does not repeat the annotated texts.
         """
         if self.n_with_surface:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)
@@ -259,8 +260,8 @@ def _best_convention(
     chosen (Convention): The convention of the file.
     candidates (Sequence[Convention]): Conventions to try if the offsets, counted by `chosen`, do not select the
         annotated text.
-    RETURNS (Optional[Convention]): The convention by which the offsets select the text that is most similar to the
-        annotated text; None if by every convention they select another text.
+    RETURNS (Optional[Convention]): The convention by which the offsets select the annotated text, or one that differs
+        only in line breaks or, failing this, in white space; None if there is no such convention.
     """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen
@@ -284,8 +285,8 @@ def _fit(span: RawSpan, text: str, convention: Convention) -> int:
     Tools write a line break as a space, or as a backslash and an n; browsers collapse white space and trim the edges.
     These differences are accepted, but an exact match in another convention is preferred.
 
-    RETURNS (int): EXACT if both texts are equal, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space
-        differs, otherwise NO_FIT.
+    RETURNS (int): The smaller, the more similar: EXACT if both texts are equal, SAME_LENGTH if only line breaks differ,
+        COLLAPSED if only white space differs, otherwise NO_FIT.
     """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:

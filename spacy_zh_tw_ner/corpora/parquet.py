@@ -42,8 +42,10 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore, fields: F
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
     fields (FieldNames): Names of fields that the user gave. Values in the fields of the text and of the tokens are
         never parsed as JSON, even if they look like JSON.
-    RETURNS (Rows): The features, and an iterator that reads the objects in constant memory.
-    RAISES (CorpusError): If a Parquet file cannot be read.
+    RETURNS (Rows): `features`, the types and label names of the columns, or None if the file does not have them; and
+        `objects`, an iterator that reads the objects or rows in constant memory. The caller has nothing to close. The
+        iterator raises a CorpusError if the file is damaged further on, or has a value that is not a JSON object.
+    RAISES (CorpusError): If the metadata of a Parquet file cannot be read.
     RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
     """
     if not is_parquet(path):
@@ -118,7 +120,8 @@ def _require_plausible(metadata: Any, path: Path) -> None:
 
     metadata (pyarrow.parquet.FileMetaData): Uncompressed size and number of values of each column.
     path (Path): The file.
-    RAISES (ValueError): If a column is over the limit.
+    RAISES (ValueError): If the size in bytes or the number of values of a column is greater than the limit for
+        decompressed data that `inflation_limit` computes from the size of the file.
     """
     limit = inflation_limit(path.stat().st_size)
     for i in range(metadata.num_row_groups):

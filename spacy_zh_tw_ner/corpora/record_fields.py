@@ -38,7 +38,10 @@ KINDS = {
 
 
 class NotUsable(ValueError):
-    """Error for a record that has to be rejected. The message is the reason, without file and line."""
+    """Error for a record that has to be rejected. The message is the reason, without file and line.
+
+    The readers of the formats catch it, add file and line, and go on with the next record.
+    """
 
 
 class TokensAndTags(NamedTuple):
@@ -106,7 +109,8 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
 
     data (dict): The object.
     names (FieldNames): `tokens` and `tags` are the names of the fields, or None to search for common names.
-    RETURNS (Optional[TokensAndTags]): None if the object has no such pair of lists.
+    RETURNS (Optional[TokensAndTags]): The values of both fields. If no pair is valid, those of an invalid pair with the
+        expected names, so that the reader can report the reason. None if there is no such pair either.
     """
     tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS
     present = [field for field in tokens_fields if isinstance(data.get(field), list)]
@@ -175,7 +179,7 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
     """Find the spans in all fields of an object. An invalid span is rejected; the other spans are kept.
 
     data (dict): The object.
-    name_of (Callable[[int], str]): Number of a label → its name.
+    name_of (Callable[[int], str]): Number of a label → its name. Its errors are not caught.
     RETURNS (Spans): The valid spans, with label names and whole-number offsets, and the rejected spans.
     RAISES (NotUsable): If a field is neither a list of spans nor an object of labels.
     """
@@ -195,6 +199,7 @@ def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
     field (str), value (Any): Name and value of the field.
     YIELDS (tuple[Any, Optional[str]]): A span as it is in the file, such as a list or an object; and the annotated text
         if the layout is CLUENER's, whose spans are grouped by text, otherwise None.
+    RAISES (NotUsable): If the value is neither a list of spans nor an object of labels.
     """
     if isinstance(value, list):
         yield from ((item, None) for item in value)
@@ -215,7 +220,10 @@ def _is_object_of_lists(value: ObjectT) -> bool:
 
 
 def _cluener_items(field: str, value: ObjectT) -> Iterator[tuple[Any, str | None]]:
-    """Yield spans of CLUENER's layout, {label: {text: [[start, end], …]}}, as [start, end, label] with the text."""
+    """Yield spans of CLUENER's layout, {label: {text: [[start, end], …]}}, as ([start, end, label], text).
+
+    RAISES (NotUsable): If the value of a label is not an object.
+    """
     for label, surfaces in value.items():
         if surfaces is None:
             continue
@@ -244,8 +252,8 @@ def add_span(
 ) -> None:
     """Check the types of a span, and append it to the usable spans or, with the reason, to the rejects.
 
-    If the label or an offset is missing, a `NoAnnotation` is appended to `rejects`. If it has the wrong type, a
-    `Reject` is appended.
+    If the label or an offset is missing, a `NoAnnotation` is appended to `rejects`. It is listed, but does not count
+    towards the limit `--max-rejects`. If one has the wrong type, a `Reject` is appended, which counts.
 
     start, end (object): Offsets: whole numbers, which may be written as 3.0 or "3".
     label (object): Label, a string.

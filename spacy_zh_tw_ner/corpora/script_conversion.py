@@ -28,9 +28,9 @@ class ScriptCounts(NamedTuple):
 
     simplified: Characters that only Simplified Chinese uses, such as 们.
     traditional: Characters that Simplified Chinese never uses, such as 們.
-    japanese: Characters that are both Simplified and Japanese, such as 国. A character that occurs several times counts
-        once. A Traditional text has such characters only in Japanese names. 0 for a text with kana, because it is
-        Japanese.
+    japanese: Different characters that are both Simplified and Japanese, such as 国. Unlike in the other two numbers, a
+        character that occurs several times counts once. A Traditional text has such characters only in Japanese names.
+        0 for a text with kana, because it is Japanese.
     """
 
     simplified: int
@@ -49,7 +49,7 @@ class ScriptCounter:
         self._scripts = _Scripts()
 
     def __call__(self, text: str) -> ScriptCounts:
-        """Return the counts of a text."""
+        """Count the Simplified, Traditional and Japanese characters of a text."""
         if text.isascii():
             return ScriptCounts(0, 0, 0)
         scripts = [self._scripts[char] for char in text]
@@ -59,7 +59,11 @@ class ScriptCounter:
 
 
 class _Scripts(dict[str, int]):
-    """Dictionary of character → script, filled at first use. It is twice as fast as `functools.cache`."""
+    """Dictionary of character → SIMPLIFIED, TRADITIONAL, JAPANESE or OTHER, which are constants of this module.
+
+    JAPANESE are characters such as 国, which are both Simplified and Japanese. OTHER are those of several scripts or of
+    none. A character is classified when it is first looked up. A dictionary is twice as fast as `functools.cache`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +86,7 @@ def simplified_test() -> Callable[[str], bool]:
     These are the characters that OpenCC converts to another one, and that Big5 (the Taiwanese encoding) lacks. Big5
     has 台, 里 and 后.
 
-    RETURNS (Callable[[str], bool]): Character → True if only Simplified Chinese uses it.
+    RETURNS (Callable[[str], bool]): Character → True if Traditional Chinese does not use it.
     """
     to_traditional = ScriptConverter("s2t")
     return cache(lambda char: not char.isascii() and to_traditional(char) != char and not _encodes(char, "cp950"))
@@ -104,7 +108,7 @@ class ScriptDecision:
 
     In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many of them as
     Simplified characters. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified
-    characters, and at least `CLEARLY` times as many of them as Traditional characters.
+    characters (a constant of this module), and at least `CLEARLY` times as many of them as Traditional characters.
     """
 
     def __init__(self) -> None:
@@ -112,12 +116,15 @@ class ScriptDecision:
         self._corpus = self._file = ScriptCounts(0, 0, 0)
 
     def begin_file(self, texts: Iterable[str]) -> None:
-        """Start a new file: count the Simplified and Traditional characters in its first texts, for `is_simplified`."""
+        """Start a new file: count the characters in its first texts, by which `is_simplified` judges the file.
+
+        texts (Iterable[str]): The texts at the beginning of the file; `convert` passes up to `LOOKED_AT` of them.
+        """
         self._file = self._count("\n".join(texts))
         self._corpus = ScriptCounts(*map(add, self._corpus, self._file))
 
     def is_simplified(self, text: str) -> bool:
-        """Return whether a text is Simplified."""
+        """Return whether a text of the file for which `begin_file` was last called is Simplified."""
         found = self._count(text)
         if _is_mostly_simplified(self._file if any(self._file) else self._corpus):
             return found.simplified > found.traditional or not found.traditional
@@ -149,7 +156,7 @@ class RecordConverter:
         self._alone = lru_cache(N_SURFACES)(lambda surface: converter(surface).text)
 
     def __call__(self, record: Record) -> Record:
-        """Return a converted copy of a record."""
+        """Return a copy of a record with converted text, the new offsets of its entities, and `converted_by`."""
         conversion = self._convert(record.text)
         wrong = sum(self._converts_differently(record.text, conversion, entity) for entity in record.entities)
         if wrong:

@@ -41,7 +41,7 @@ class SplitPlan:
     """Output files and the input files of each.
 
     files (dict[Path, list[Path]]): Output file → input files.
-    held_out (Optional[Path]): The output file that receives every tenth sentence of train; None if there is none.
+    held_out (Optional[Path]): The output file to which every tenth sentence of train is moved; None if there is none.
     """
 
     files: dict[Path, list[Path]]
@@ -88,8 +88,8 @@ def splits_in(folder: Path) -> dict[str, list[Path]]:
 def data_files(path: Path) -> list[Path]:
     """Return the data files below a folder, recognized by their suffixes.
 
-    A brat pair is represented by its .txt file. Descriptions of Hugging Face data sets, and Markdown files without
-    marked entities, are not data.
+    The .txt file of a brat document represents its .ann file, too. Descriptions of Hugging Face data sets, and Markdown
+    files without marked entities, are not data.
 
     path (Path): A folder, or a single file, which is checked in the same way.
     RETURNS (list[Path]): The files, sorted.
@@ -129,8 +129,8 @@ def plan_splits(
 ) -> SplitPlan:
     """Plan the output files of a conversion and the input files of each.
 
-    A corpus without dev gets every tenth sentence of train as dev; a corpus with dev but without test uses dev as test.
-    So models are never selected on the data on which scores are reported.
+    If there is dev but no test, dev is used as test. If there is then no dev, every tenth sentence of train is moved to
+    dev. So models are never selected on the data on which scores are reported.
 
     source (Path): A file or folder; a folder that does not exist is searched in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file for the whole source, or a folder for its splits.
@@ -257,14 +257,17 @@ def assign(
 
 
 def fold_text(text: str) -> str:
-    """Return a text without white space and without differences of width and variants: equal texts share a split."""
+    """Return a key for comparisons of texts: NFKC, without white space, and with 台 for variants such as 臺.
+
+    Texts with equal keys are counted as the same text, and must be in the same split.
+    """
     return "".join(normalize("NFKC", text).translate(_VARIANTS).split())
 
 
 class _Groups:
     """Groups of records that must share a split, as a union-find structure.
 
-    Records are in one group if they are of one document, or have equal texts after folding of width and variants.
+    Records are in one group if they are of one document, or if `fold_text` returns the same for their texts.
     """
 
     def __init__(self) -> None:

@@ -100,6 +100,7 @@ def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str
 
     advance (Callable): Receives the number of bytes read since the last call.
     YIELDS (tuple[str, Any]): Origin (file and first line of the element), and the element.
+    RAISES (CorpusError): If the file is not one complete JSON array, not UTF-8, or nested too deeply.
     """
     decode, fix = json.JSONDecoder().raw_decode, "Correct it."
     buffer, position, line, begun = "", 0, 1, False

@@ -88,7 +88,8 @@ class MarkerRemover:
 
         tokens (Sequence[str]): Tokens as they are in the file.
         tags (Sequence[str]): One tag per token.
-        text (Optional[str]): The original text, if it is known. If all tokens occur in it, none is a marker.
+        text (Optional[str]): The original text, if it is known. If all tokens occur in it in order, they are returned
+            unchanged, because what looks like a marker is text.
         RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and for each token, True
             if a space precedes it, False if not, None if unknown. The third sequence is empty if the sentence has no
             markers.
@@ -145,7 +146,7 @@ class MarkerRemover:
         return found[1] if found else token
 
     def report(self, path: Path, notify: NotifyT) -> None:
-        """Notify the user of the markers that were removed from a file, if any."""
+        """Call `notify` with a message that counts the removed markers by kind, if any; `path` is the file."""
         if self.counts:
             counts = "; ".join(f"{n} {kind}" for kind, n in self.counts.items())
             notify(f"{path}: tokenizer markers are not text and are removed: {counts}.")

@@ -79,7 +79,7 @@ class ValidationReport:
     only_here: dict[str, Inconsistency] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """Return the report as a dictionary for JSON."""
+        """Return the report as an object for `json.dumps`. Its keys are the names of the attributes."""
         return {
             "window": self.window,
             "splits": {split: asdict(counts) for split, counts in self.splits.items()},
@@ -153,7 +153,12 @@ def _unknown_labels(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
 
 
 def _overlaps_of_one_label(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
-    """Return a message for each split and label with entities that overlap others of the same label."""
+    """Return a message for each split and label with entities that overlap others of the same label.
+
+    No pipeline of this package can predict such entities.
+
+    splits (Mapping[str, Sequence[Sentence]]): Split → its sentences.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for split, sentences in splits.items():
         for sentence in sentences:

@@ -39,9 +39,9 @@ class OneDnnLinear(nn.Linear):
 
 
 def use_onednn(model: nn.Module) -> None:
-    """Let the linear layers of a model use oneDNN, if it is faster on this CPU.
+    """Make the linear layers of a model use oneDNN, in place. Without AVX-512, nothing is changed.
 
-    Only the class of the layers is replaced: weights, names and hooks are kept.
+    Each layer whose class is exactly `nn.Linear` gets the class `OneDnnLinear`. Weights, names and hooks are kept.
     """
     if probe.onednn_product() is not None:
         for layer in model.modules():
@@ -69,7 +69,10 @@ def padded_rows(n_rows: int) -> int:
 
 
 class _Product(torch.autograd.Function):
-    """The function `multiply` as an autograd function, with its backward pass. It is used if a gradient is needed."""
+    """Autograd function that computes `inputs @ weight.T + bias` and its gradients with oneDNN.
+
+    `OneDnnLinear` uses it while torch records gradients, and otherwise calls `multiply`.
+    """
 
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -112,9 +115,10 @@ def _padded(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _is_supported(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Return whether oneDNN can multiply the inputs by the weight.
+    """Return whether `OneDnnLinear` uses oneDNN for these inputs. If not, it calls `nn.Linear.forward`.
 
-    If not, `OneDnnLinear` calls `nn.Linear.forward` instead.
+    The inputs must be on the CPU and not empty, inputs and weight must be float32, autocast must be off, and
+    `torch.compile` must not be running. The CPU must have AVX-512.
     """
     return (
         inputs.is_cpu

@@ -14,15 +14,17 @@ ENGINES = (*FBGEMM, "onednn", "qnnpack")  # engines of torch's 8-bit products, t
 
 
 class Int8Operators(NamedTuple):
-    """Operators of torch's 8-bit linear layers.
+    """Operators of torch for products of float32 inputs with int8 weights, which a CPU engine such as FBGEMM computes.
 
-    engine (str): Name of the engine that packs weights and multiplies by them.
+    The engine needs the weights in a layout of its own (packed).
+
+    engine (str): Name of the engine.
     rounded (Callable): Creates a quantized tensor from int8 values, scales per row, zero points and an axis. Other
         constructors of torch take float32 values, and would quantize the weights again.
-    pack, unpack (Callable): Convert a quantized tensor to the packed weight of the engine, and back.
-    multiply (Callable): Multiplies float32 inputs, after quantizing all of them with one scale, which it computes.
-    multiply_scaled (Callable | None): Multiplies float32 inputs, quantized with the given scale and zero point; FBGEMM
-        only.
+    pack (Callable): Converts a quantized tensor to a packed weight. unpack (Callable): Converts it back.
+    multiply (Callable): Multiplies inputs by a packed weight. It computes one scale, and quantizes all inputs with it.
+    multiply_scaled (Callable | None): Multiplies inputs by a packed weight. The caller gives the scale and the zero
+        point with which the inputs are quantized. None if the engine is not FBGEMM.
     """
 
     engine: str
@@ -35,10 +37,11 @@ class Int8Operators(NamedTuple):
 
 @cache
 def onednn_product() -> Any | None:
-    """Return oneDNN's product of float32 matrices.
+    """Return oneDNN's operator for linear layers, inputs @ weight.T + bias, in float32.
 
-    RETURNS (Callable | None): The operator. It has no public name, but `torch.compile` uses it, too. None if torch
-        lacks the operator, or if the CPU has no AVX-512: then oneDNN is hardly faster than torch's default.
+    RETURNS (Callable | None): The operator, called as operator(inputs, weight, bias, "none", [], ""). It has no public
+        name, but `torch.compile` uses it, too. None if torch lacks the operator, or if the CPU has no AVX-512: then
+        oneDNN is hardly faster than torch's default.
     """
     is_faster = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if is_faster else None

@@ -75,7 +75,9 @@ def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transiti
     """Return, for each sequence, the mean score of its paths, weighted by their probabilities under soft gold.
 
     gold (SoftGold): Expected counts under the distribution over paths.
-    emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    emissions (np.ndarray): (n_rows, n_tags) emissions of the batch.
+    layout (Layout): The rows of each sequence.
+    transitions (Transitions): Transition, start and end scores.
     RETURNS (np.ndarray): (batch_size,) float64.
     RAISES (SettingError): If soft gold gives a probability above TOLERANCE to forbidden tags or transitions.
     """
@@ -92,7 +94,11 @@ def expected_scores(gold: SoftGold, emissions: FloatsT, layout: Layout, transiti
 
 
 def _allowed(scores: FloatsT) -> FloatsT:
-    """Return a float64 copy of scores in which forbidden scores are 0, so that 0 × PENALTY adds nothing to a sum."""
+    """Return a float64 copy of scores in which the scores of forbidden tags and transitions are replaced by 0.
+
+    A forbidden score is PENALTY, a large negative number. Even multiplied by a tiny probability, it would dominate the
+    mean score.
+    """
     return np.where(is_allowed(scores), scores, 0.0).astype(np.float64)
 
 
@@ -104,7 +110,8 @@ class Gold:
 
     tags: (n_rows,) the gold tag of each row. If the mask allows several tags, the first of them.
     emissions: (n_rows,) index of the gold tag in the flattened emissions.
-    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
+    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix; not used
+        if the next row belongs to another sequence.
     annotated: (batch_size,) bool: the mask allows exactly one tag at every row.
     unannotated: (batch_size,) bool: the mask allows all tags at every row.
     impossible: (batch_size,) bool: the mask allows no tag at some row.
@@ -124,6 +131,9 @@ class Gold:
 
     def with_weights(self, weighted: BoolsT) -> "Gold":
         """Return a copy in which sequences with weights are partly annotated: neither `annotated` nor `unannotated`.
+
+        Weights from 0 to 1 make some allowed tags less probable. A sequence with weights needs the computation for
+        partly annotated sequences, even if its mask allows one tag or all tags at every row.
 
         weighted (np.ndarray): (batch_size,) bool: whether a sequence has a tag with a weight other than 1.
         """

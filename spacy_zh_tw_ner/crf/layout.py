@@ -27,8 +27,8 @@ class Layout:
     lengths (Sequence[int]): Number of tokens of each sequence; 0 is allowed.
 
     Attributes: sizes, (batch_size,) the lengths; ends, (batch_size,) the row after the last row of each sequence;
-    order, (batch_size,) the sequences by length, longest first; firsts and lasts, (n_nonempty,) first and last rows of
-    the non-empty sequences.
+    order, (batch_size,) the sequence indices by length, longest first; firsts and lasts, (n_nonempty,) the first
+    and last rows of the non-empty sequences, in the order of the batch; n_sequences and n_rows, their numbers.
     """
 
     def __init__(self, lengths: Sequence[int]) -> None:
@@ -50,12 +50,12 @@ class Layout:
 
     @cached_property
     def _active_mask(self) -> npt.NDArray[np.bool_]:
-        """Return a (n_steps, batch_size) mask of the sequences, sorted by length, that are active at each step."""
+        """Return a (n_steps, batch_size) mask: True if a sequence has a token at a step; columns as in `order`."""
         return np.arange(max(self.sizes, default=0))[:, None] < self.sizes[self.order]
 
     @cached_property
     def active(self) -> list[int]:
-        """Return the number of active sequences at each step, like torch's `PackedSequence.batch_sizes`."""
+        """Return the number of sequences with a token at each step, like torch's `PackedSequence.batch_sizes`."""
         counts: list[int] = self._active_mask.sum(1).tolist()
         return counts
 
@@ -68,7 +68,10 @@ class Layout:
 
     @cached_property
     def time_major_back(self) -> IndicesT:
-        """Return the (n_rows,) row indices by step, longest sequence first: last tokens, then those before, …."""
+        """Return the (n_rows,) row indices by step from the end of each sequence, longest sequence first.
+
+        The first step has the last tokens, the second step the tokens before them, ….
+        """
         steps = np.arange(len(self._active_mask))[:, None]
         rows: IndicesT = ((self.ends - 1)[self.order] - steps)[self._active_mask]
         return rows

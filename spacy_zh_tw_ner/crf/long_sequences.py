@@ -165,7 +165,8 @@ class LongSequence:
 
         patterns (np.ndarray): (n_kinds, 4) the tag indices of B, I, E and S of each kind (label).
         threshold (float): Probability, greater than 0.
-        RETURNS (list[Segment]): The spans, in no particular order.
+        RETURNS (list[Segment]): The spans, in no particular order: first row, row after the last, index of the kind in
+            `patterns`, and probability.
         """
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:
@@ -183,7 +184,8 @@ class LongSequence:
         If chunks underflow in float32, the function is called again, with forward variables that were computed in log
         space for these chunks.
 
-        function (Callable): Takes an iterator over (first row, posterior) of each chunk, from the last to the first.
+        function (Callable): Takes an iterator over the chunks, from the last to the first, and returns any result. A
+            chunk is a pair: the index of its first row, and a `Posterior` (the probabilities of its tags and paths).
         """
         while True:
             unstable: set[int] = set()
@@ -193,9 +195,12 @@ class LongSequence:
             self._in_log_space |= unstable
 
     def _posteriors(self, unstable: set[int]) -> Iterator[tuple[int, Posterior]]:
-        """Yield the first row and the posterior of each chunk, from the last chunk to the first.
+        """Yield the index of the first row, and the `Posterior`, of each chunk, from the last chunk to the first.
 
-        unstable (set[int]): Result: the first row of each chunk that underflows in float32 is added.
+        A `Posterior` has the probabilities of the tags and paths of a chunk.
+
+        unstable (set[int]): An empty set. Changed in place: for each chunk that underflows in float32, the index of
+            its first row is added. `_collect` then repeats the computation in log space for these chunks.
         """
         alphas = self._border_array()
         for i, first in enumerate(self._firsts):
@@ -216,7 +221,9 @@ class LongSequence:
             end = _in_float32(_at(posterior.log_beta, 0, emissions.shape[1]))
 
     def _border_array(self) -> FloatsT:
-        """Allocate an array (n_chunks + 1, n_tags) for the values at the first row of each chunk.
+        """Allocate an array (n_chunks + 1, n_tags) for values of each tag, such as log α, at the ends of chunks.
+
+        Entry i is for the first row of chunk i, and entry i + 1 for its last row (the first row of chunk i + 1).
 
         One array is used for all chunks, because many small arrays, allocated between large arrays, would keep the heap
         from shrinking when the large arrays are freed.
@@ -226,7 +233,10 @@ class LongSequence:
     def _chunk(
         self, first: int, incoming: FloatsT, end: FloatsT | None = None
     ) -> tuple[FloatsT, list[int], Transitions]:
-        """Return a chunk as a separate sequence.
+        """Return a chunk as a separate sequence, in the form of arguments for the CRF of short sequences.
+
+        The chunk has the fixed number of rows, and the first row of the next chunk, so that neighbours share one row.
+        The scores before the chunk are in its first emissions, and those after it in its end scores.
 
         first (int): First row of the chunk.
         incoming (np.ndarray): (n_tags,) log α or path scores at this row, emissions included; unused at row 0.
@@ -247,13 +257,18 @@ class LongSequence:
 def _at(log_values: Callable[[IntsT, IntsT], FloatsT], row: int, n_tags: int) -> FloatsT:
     """Return log α or log β of all tags at one row, (n_tags,).
 
-    log_values (Callable): The method `log_alpha` or `log_beta` of a posterior.
+    log_values (Callable): The method `log_alpha` or `log_beta` of a `Posterior`. It takes an array of rows and one of
+        tags, and returns one value for each pair.
+    row (int): Index of the row in the chunk of this `Posterior`.
     """
     tags = np.arange(n_tags)
     return log_values(np.full_like(tags, row), tags)
 
 
 def _in_float32(logs: FloatsT) -> FloatsT:
-    """Subtract the maximum from (n_tags,) logarithms, replace −∞ with PENALTY, and convert to float32."""
+    """Subtract the maximum from (n_tags,) logarithms, and convert them to float32.
+
+    −∞, and values below PENALTY, are replaced by PENALTY, the finite score of forbidden transitions.
+    """
     values: FloatsT = np.maximum(logs - logs.max(), PENALTY).astype(np.float32)
     return values

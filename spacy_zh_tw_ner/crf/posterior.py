@@ -62,8 +62,9 @@ class Posterior:
             p(y_a … y_c) = α[a, y_a] · Π_{t=a+1…c} step[t] · β[c, y_c]
 
         α and β are the forward and backward variables, scaled so that α[t, j] · β[t, j] is the marginal probability of
-        tag j at row t. step[t] is the factor for the extension of the path from row t − 1 to row t (see `log_step`). If
-        the tags are those of an entity, from its first token to its last, p is the probability of exactly this entity.
+        tag j at row t. step[t] extends the path from row t − 1 to row t: it is exp(emission of y_t + transition from
+        y_{t−1} to y_t) / c[t], where c[t] is the number by which α was divided at row t. If the tags are those of an
+        entity, from its first token to its last, p is the probability of exactly this entity.
 
         tags (np.ndarray): (n_rows,) a tag for every row of the batch.
         starts, ends (Sequence[int]): First row of each part, and the row after its last. No part may reach from one
@@ -116,8 +117,9 @@ class Posterior:
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
         """Return the logarithms of the factors for n extensions of a path by one row, (n,) float64.
 
-        log step = emission of the new tag + transition from the previous tag − log of the scale of α at the new row.
-        α of a tag at the new row is the sum of α of the previous tag × factor, over all previous tags.
+        log factor = emission of the new tag + transition from the previous tag to the new tag − log c. The number c,
+        one for each row, is that by which the forward variables α were divided, to keep them in the range of float32.
+        So α of a new tag is the sum over all previous tags of (α of the previous tag × factor).
 
         rows (np.ndarray): (n,) the row by which the path is extended.
         before, tags (np.ndarray): (n,) tag of the previous row, and tag of this row.
@@ -136,9 +138,9 @@ def infer(
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Number of rows of each sequence.
-    transitions (Transitions): Constrained transition scores.
+    transitions (Transitions): Transition scores; illegal transitions have the score PENALTY, a large negative number.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
-    RETURNS (Posterior): Marginals, and a method for the probabilities of parts of paths.
+    RETURNS (Posterior): Marginals, and methods for the probabilities of parts of paths.
     RAISES (SettingError): If shapes do not match, or there is no legal path.
     RAISES (TrainingError): If emissions are not finite.
     """

@@ -1,18 +1,20 @@
 """Find all spans with a probability of at least a threshold, and choose among those that overlap.
 
 The best path is the most probable sequence of tags, but its spans do not have the best expected F1: for precision and
-recall each span counts by its own probability. Spans above a threshold are candidates, and `choose` resolves
-overlaps. The threshold sets the balance of precision and recall. The expected F1 is highest at a threshold of half that
-F1 (Lipton, Elkan and Naryanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure").
+recall each span counts by its own probability. Spans above a threshold are candidates. Of these, the function
+`interval_scheduling.choose` returns spans that do not overlap, with the largest sum of (probability − threshold). The
+threshold sets the balance of precision and recall. The expected F1 is highest at a threshold of half that F1 (Lipton,
+Elkan and Naryanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure").
 
 A span is one token with the tag `only`, or tokens with the tags `first`, any number of `inner`, and `last`. Candidates
 are extended from their last token towards their first. Every token lowers their probability, so few become long:
 
     p(start … end) = α[start, first] · Π_{t = start+1 … end} step[t] · β[end, last]
 
-α and β are the scaled forward and backward variables of a row and a tag, whose product is the marginal probability of
-the tag. step[t] is the factor by which the probability of a path changes if it is extended by row t. It contains the
-transition to the tag of the row, and its emission. `Posterior.path_probabilities` has the same formula.
+start and end are rows, of which each token of a batch has one. α and β are the scaled forward and backward variables
+of a row and a tag, whose product is the marginal probability of the tag. step[t] is the factor by which the probability
+of a path changes if it is extended by row t. It contains the transition to the tag of the row, and its emission.
+`Posterior.path_probabilities` has the same formula.
 """
 
 import math
@@ -30,8 +32,9 @@ __all__ = ["NO_SPANS", "PartialSpans", "Segment", "choose", "extend_spans", "pro
 class PartialSpans(NamedTuple):
     """Spans that have the tag `inner` at the first row of a chunk, and so begin in an earlier chunk.
 
-    ends: (n,) row after the last row of each span. kinds: (n,) kind (label) of each span. log_p: (n,) float64 log
-    probability of the part of each span that begins at the first row of the chunk.
+    ends: (n,) row after the last row of each span, counted from the beginning of the sequence. kinds: (n,) kind (label)
+    of each span. log_p: (n,) float64 log probability of the part of each span that begins at the first row of the
+    chunk.
     """
 
     ends: IntsT
@@ -65,8 +68,9 @@ def extend_spans(
     before (int): Number of rows of the sequence that precede the chunk. If it is not 0, the first row of this chunk is
         also the last row of the previous chunk. Spans that end at this row are found in the previous chunk only.
     partial (PartialSpans): Spans of the next chunk that have the tag `inner` at the last row of this chunk.
-    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, as (start, end, kind, probability); and spans that are
-        to be extended in the previous chunk, because their first token may be in it.
+    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, as (start, end, kind, probability), whose start and
+        end (exclusive) are rows of the batch or, for a chunk, rows counted from the beginning of the sequence; and
+        spans that are to be extended in the previous chunk, because their first token may be in it.
     """
     marginals, own = posterior.marginals, int(before > 0)
     first, inner, last, only = patterns.T

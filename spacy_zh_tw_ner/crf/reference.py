@@ -104,9 +104,9 @@ def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:
 
 
 def log_sum_exp(values: FloatsT, axis: int) -> FloatsT:
-    """Return log Σ exp(values) over an axis, which the result does not have.
+    """Return log Σ exp(values) over an axis. The result lacks this axis.
 
-    PENALTY, the score of forbidden transitions, is finite. So they do not cause NaN.
+    The values must be finite: −∞ could cause NaN. PENALTY, the score of forbidden transitions, is finite.
     """
     peak = values.max(axis, keepdims=True)
     total: FloatsT = np.log(np.exp(values - peak).sum(axis)) + peak.squeeze(axis)

@@ -67,12 +67,13 @@ def is_allowed(scores: FloatsT) -> BoolsT:
 def constrain_emissions(emissions: FloatsT, rows: IntsT, tags: IntsT) -> FloatsT:
     """Forbid some tags at some tokens.
 
-    The result is the CRF without the paths through a forbidden cell: its partition function, marginals, best path and
-    gradients are exact. Each token must keep at least one reachable tag.
+    With the returned emissions, the CRF has only the paths without a forbidden tag: its partition function, marginals,
+    best path and gradients are exact. Each token must keep at least one tag that a legal path reaches.
 
-    emissions (np.ndarray): (n_rows, n_tags)
-    rows, tags (np.ndarray): (n_cells,) row and tag of each forbidden cell.
-    RETURNS (np.ndarray): (n_rows, n_tags) a copy with PENALTY in these cells; `emissions` itself if there are none.
+    emissions (np.ndarray): (n_rows, n_tags), one row per token.
+    rows, tags (np.ndarray): (n_cells,) each: tag `tags[i]` is forbidden at the token of row `rows[i]`.
+    RETURNS (np.ndarray): (n_rows, n_tags) a copy in which the forbidden tags have the emission PENALTY; `emissions`
+        itself if there are none.
     """
     if not len(rows):
         return emissions

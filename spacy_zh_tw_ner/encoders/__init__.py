@@ -76,8 +76,11 @@ class Check(Protocol):
     """Type of the hook `check` in the `attrs` of a layer: a function that validates the layer after it was loaded."""
 
     def __call__(self, model: Model[Any, Any], /) -> None:
-        """Check settings and arrays of a layer that was loaded from a file.
+        """Check settings and arrays of a layer that was loaded from a file. Nothing is returned.
 
+        The `from_disk` and `from_bytes` of a recognizer call this hook of each layer of its encoder.
+
+        model (Model): The loaded layer, which has the hook.
         RAISES (UnreadableFileError): If a setting is invalid, or an array has another shape than the settings require.
         """
 

@@ -126,9 +126,12 @@ def forward(
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
     """Encode a batch with the torch module.
 
+    This is the forward function of the thinc layer.
+
     vectors (list[Floats2d]): Embeddings, (n_tokens, nI) for each document.
     RETURNS (tuple): Hidden states, (n_tokens, nO) for each document; and the backward pass, from their gradients to the
         gradients of `vectors`.
+    RAISES (PipelineError): If a model in bf16 is trained.
     """
     if is_train and model.attrs["precision"] != "fp32":
         raise PipelineError(Errors.ZT304.format(precision=model.attrs["precision"]))

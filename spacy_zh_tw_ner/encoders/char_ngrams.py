@@ -81,7 +81,13 @@ def build_char_ngram_embed_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Initialize the tables of unigrams and radicals with random numbers, and the other tables with zeros."""
+    """Initialize the tables of unigrams and radicals with random numbers, and the other tables with zeros.
+
+    thinc calls this function in `Model.initialize`.
+
+    model (Model): The layer. Its parameters, one table for each kind of n-gram, are set.
+    X (Optional[list[Doc]]), Y (Optional): Not used.
+    """
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
         if n < 2:
@@ -221,8 +227,8 @@ def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
     """Hash the `span` tokens from `offset` on, for every token of a document.
 
     norms (KeysT): (n_tokens,) string store keys of the norms; they are the same in every process.
-    offset (int): First token of the n-gram, relative to the token that the n-gram belongs to.
-    span (int): Number of tokens of the n-gram.
+    offset (int): First token of the n-gram, relative to the token that the n-gram belongs to: −1 is the token before.
+    span (int): Number of tokens of the n-gram. Positions outside of the document have the key EDGE.
     RETURNS (KeysT): (n_tokens,) hash of the n-gram of each token.
     """
     padded = np.pad(norms.astype(np.uint64), span, constant_values=EDGE)
@@ -234,7 +240,7 @@ def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
 
 
 def _mix(keys: KeysT) -> KeysT:
-    """Mix the bits of keys with the finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """Hash each uint64 key with the finalizer of SplitMix64 (Steele, Lea and Flood 2014); return a new array."""
     keys = keys + np.uint64(0x9E3779B97F4A7C15)
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

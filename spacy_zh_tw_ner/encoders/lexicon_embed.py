@@ -38,11 +38,11 @@ PlacesT: TypeAlias = npt.NDArray[np.float32]
 
 
 def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 48) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`: an embedding, and matches of word lists.
+    """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`: vectors of another embedding, and of word-list matches.
 
     embed (Model[list[Doc], list[Floats2d]]): Another embedding of fixed width, such as `CharNgramEmbed.v1`.
-    lists (Sequence[str]): Files with one word per line. Each list has its own vectors. The files are read when the
-        model is initialized, and their words are saved with it: a saved pipeline needs no files.
+    lists (Sequence[str]): Paths of files with one word per line. Each list has its own vectors. The files are read when
+        the model is initialized, and their words are saved with it: a saved pipeline needs no files.
     width (int): Width of the vector that is concatenated to that of `embed`.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, `width` wider than that of `embed`.
     RAISES (ZhTwNerError): For an empty `lists`, a width below 1, or an embedding without a fixed width.
@@ -87,7 +87,8 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 def reach(model: Tok2VecT) -> int | None:
     """Return the largest distance, in tokens, at which a token affects the vector of another token.
 
-    This is the layer's hook `reach`. None if the distance is unknown for the other embedding.
+    This is the layer's hook `reach`: an encoder that encodes a long document in chunks calls it, and adds so many
+    tokens on each side of a chunk. None if the distance is unknown for the other embedding.
     """
     embed = model.layers[0]
     hooks = hooks_of(embed)
@@ -96,7 +97,9 @@ def reach(model: Tok2VecT) -> int | None:
 
 
 def check(model: Tok2VecT) -> None:
-    """Check the vectors of a layer that was loaded from a file. This is the layer's hook `check`.
+    """Check the vectors of a layer that was loaded from a file.
+
+    This is the layer's hook `check`, which the recognizers call when they are loaded.
 
     RAISES (UnreadableFileError): If there is not one vector for each class of the loaded lists.
     """
@@ -107,8 +110,11 @@ def check(model: Tok2VecT) -> None:
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
     """Concatenate the embedding of each token with the sum of the vectors of its classes.
 
-    If `MaskedCharacters.v1` has masked characters, words are matched in the original text. In masked text hardly any
-    word would match, and the model would train on features that differ from those of prediction.
+    In training, the encoder `MaskedCharacters.v1` passes documents in which some characters are masked. Words are
+    matched in their original text: in masked text hardly any word would match, and the model would train on features
+    that differ from those of prediction.
+
+    RETURNS (tuple): The vectors, (n_tokens, width) for each document, and thinc's function for the backward pass.
     """
     vectors, backprop_embed = cast(Tok2VecT, model.layers[0])(docs, is_train)
     embedded, lengths = flatten(model.ops, vectors)
@@ -152,8 +158,8 @@ class Lexicon:
         """Return the classes of each token: whether it begins, continues or ends a word of each length and list.
 
         norms (Sequence[str]): (n_tokens,) norms of one text.
-        RETURNS (PlacesT): (n_tokens, N_CLASSES * n_lists) of 1 or 0. The columns are ordered by list, then by position
-            in the word (begins, continues, ends), then by length.
+        RETURNS (PlacesT): (n_tokens, N_CLASSES * n_lists) float32, 1 or 0. The columns are ordered by list, then by
+            position in the word (begins, continues, ends), then by length: 2, 3, 4, and 5 tokens or more.
         """
         places = np.zeros((len(norms), len(self.lists), 3, N_LENGTHS), dtype=np.float32)
         text = "".join(norms)
@@ -201,10 +207,10 @@ def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  
 
 
 def read_words(path: Path) -> list[str]:
-    """Read a list of words, one per line. Empty lines are ignored.
+    """Read a list of words, one per line. Spaces are removed, because single spaces between words are not tokens.
 
     path (Path): A text file in UTF-8, with or without a byte order mark.
-    RETURNS (list[str]): The words of two characters or more.
+    RETURNS (list[str]): The words that have two or more characters without spaces. Other lines are ignored.
     RAISES (ZhTwNerError): If the file cannot be read, is not UTF-8, or has no such word.
     """
     try:

@@ -28,17 +28,22 @@ ResultT = TypeVar("ResultT")
 
 
 def is_long(doc: Doc) -> bool:
-    """Return whether a document is so long that it is encoded in chunks."""
+    """Return whether a document is so long that it is encoded in chunks.
+
+    It is long with more than LONG (16,384) tokens. The limit is CHUNK (1,024) tokens while `safe_points` has a function
+    that does other work between chunks, such as short texts of other requests.
+    """
     return len(doc) > (min(LONG, CHUNK) if is_interruptible() else LONG)
 
 
 def chunk_size(n_tokens: int) -> int:
     """Return the number of tokens to encode at a time.
 
-    After that many tokens comes a safe point: a place where the thread may do other work, such as short texts.
+    After each chunk comes a safe point: a place where the thread may do other work, such as short texts of other
+    requests. The function that does this work is installed by `safe_points.interrupted_by`.
 
-    n_tokens (int): The number to use if no function is installed that does other work at safe points.
-    RETURNS (int): At most CHUNK if such a function is installed; otherwise `n_tokens`.
+    n_tokens (int): The number of tokens if no such function is installed.
+    RETURNS (int): `n_tokens`. If such a function is installed: at most CHUNK (1,024).
     """
     return min(n_tokens, CHUNK) if is_interruptible() else n_tokens
 

@@ -106,7 +106,10 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def unmasked(doc: Doc) -> Doc:
-    """Return the original document of a masked copy; return any other document unchanged."""
+    """Return the original document of a masked copy; return any other document unchanged.
+
+    The layer `LexiconEmbed.v1` calls it to match words of its lists, because masked text has hardly any of them.
+    """
     whole: Doc = doc.user_data.get(UNMASKED, doc)
     return whole
 

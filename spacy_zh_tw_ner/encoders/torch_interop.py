@@ -134,15 +134,22 @@ class TorchShim(PyTorchShim):
         guard_shim(self)
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update all parameters that have a gradient, and set the gradients to zero."""
+        """Update all parameters that have a gradient, and set the gradients to zero.
+
+        thinc calls it in `Model.finish_update`.
+
+        optimizer (Optimizer): An optimizer of thinc, which stores the moments and averages of the parameters.
+        """
         for name, parameter in self._model.named_parameters():
             if parameter.grad is not None:
                 update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad.zero_()
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
-        """Load weights in place.
+        """Load weights into the module of this shim; thinc calls it in `Model.from_bytes`.
 
+        bytes_data (bytes): Returned by `to_bytes` of a shim with such a module.
+        RETURNS (TorchShim): This shim.
         RAISES (UnreadableFileError): If the bytes are not weights of this module.
         """
         with reading(origin()):

@@ -86,7 +86,10 @@ class BatchPosterior:
         return GoldTokens(judged, tuple(unjudged), outside)
 
     def costs(self, golds: Sequence[GoldTokens]) -> FloatsT:
-        """Return −log p(gold) of each sentence, (n_sentences,)."""
+        """Return −log p(gold) of each sentence, (n_sentences,).
+
+        golds (Sequence[GoldTokens]): For each sentence of the batch, in order, the result of `gold`.
+        """
         masks = [self.scheme.gold_mask(gold.entities.values(), gold.outside) for gold in golds]
         return self._costs(np.concatenate(masks))
 
@@ -106,7 +109,8 @@ class BatchPosterior:
     def probable(self, threshold: float) -> list[list[Segment]]:
         """Return, for each sentence, all spans with a probability of at least `threshold`; they may overlap.
 
-        RETURNS (list[list[Segment]]): Spans with token offsets, which are counted from the start of their sentence.
+        RETURNS (list[list[Segment]]): For each sentence, its spans: start and end in tokens of the sentence, index of
+            the label, and probability.
         """
         found: list[list[Segment]] = [[] for _ in self.docs]
         for segment in probable_segments(self.posterior, self.scheme.patterns(), threshold):
@@ -169,6 +173,8 @@ class BatchPosterior:
 
 def posteriors(nlp: Language, texts: Sequence[str]) -> Iterator[tuple[BatchPosterior, range]]:
     """Compute the posteriors of sentences in batches.
+
+    A batch has at most `nlp.batch_size` sentences, and about BATCH_CHARACTERS characters.
 
     nlp (Language): A pipeline. Its first component that decodes a CRF is used.
     texts (Sequence[str]): The sentences, none of them empty.

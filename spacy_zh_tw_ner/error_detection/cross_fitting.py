@@ -5,7 +5,7 @@ WORK is the work folder:
 WORK/folds.json             corpus, config, folds and seed, as hashes and numbers
 WORK/fold-1/train.spacy     sentences of the other folds
 WORK/fold-1/held_out.spacy  sentences of this fold
-WORK/fold-1/seed-0/         training run; `model-last` judges the sentences of this fold
+WORK/fold-1/seed-0/         training run; its `model-last` is used on the sentences of this fold
 WORK/fold-1/seed-0/done     written when the run has ended
 """
 
@@ -106,7 +106,7 @@ class FoldPipelines:
     def train(self, notify: NotifyT = print, *, gpu_id: int = -1) -> None:
         """Train the pipelines that are not finished. The training logger prints its table to stdout.
 
-        notify (Callable[[str], object]): Receives one message per pipeline.
+        notify (Callable[[str], object]): Receives one message per pipeline: it is finished, or its training starts.
         gpu_id (int): GPU id, or -1 for the CPU.
         """
         self.work.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ class FoldPipelines:
             write_whole(run / DONE, b"")
 
     def pipelines(self) -> Iterator[tuple[Language, list[int]]]:
-        """Load the pipeline of each fold. If a fold has several pipelines, they are combined to an ensemble.
+        """Load the pipeline of each fold, after `train`. Several pipelines of a fold are combined to an ensemble.
 
         YIELDS (tuple[Language, list[int]]): The pipeline, and the indices of the sentences in its fold, on which it was
             not trained.
@@ -149,8 +149,9 @@ class FoldPipelines:
     def _config(self, fold: int, seed: int) -> Config:
         """Write `train.spacy` and `held_out.spacy` of a fold, and return the config of one of its training runs.
 
-        The held-out sentences are the dev data of the run, but their scores are only printed. The pipeline with the
-        last weights is used, not the one with the best scores, and `patience` is 0.
+        The held-out sentences are the dev data of the run, but must not affect its result: their scores are only
+        printed. So the pipeline with the last weights is used, not the one with the best scores, and `patience` is 0
+        (no early stopping).
         """
         folder = self.work / f"fold-{fold + 1}"
         folder.mkdir(parents=True, exist_ok=True)

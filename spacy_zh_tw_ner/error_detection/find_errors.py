@@ -111,7 +111,10 @@ def find_errors(
 
 
 def write_report(folder: Path, report: ErrorReport, *, title: str, header: dict[str, object], most: int = 0) -> None:
-    """Write the report as `errors.json` and `errors.html`, and the sentences for Label Studio and doccano.
+    """Write the report and its sentences to four files.
+
+    `errors.json` and `errors.html` are the report. `label-studio.json` and `doccano.jsonl` have the sentences with
+    their gold entities, to be corrected in Label Studio or doccano.
 
     folder (Path): An empty folder, in which the files are created.
     report (ErrorReport): The report.

@@ -1,4 +1,4 @@
-"""Plant errors in the annotations of a corpus, so that a ranking can be fitted or scored on errors that are known.
+"""Plant errors in the annotations of a corpus, so that a ranking of suspicious sentences can be fitted or scored.
 
 Error seeding is an old way to estimate how many errors a review finds (Mills 1972, "On the Statistical Validation of
 Computer Programs").
@@ -19,7 +19,7 @@ TRIES = 100  # draws per planted error; in a corpus without room for an error, f
 class PlantedError(NamedTuple):
     """One planted error.
 
-    sentence: Index of the sentence. way: Kind of error, one of WAYS.
+    sentence: Index of the sentence. way: Kind of error: "dropped", "shifted", "relabelled" or "invented".
     before: The gold entity that is changed; None if the error is an invented entity.
     after: The wrong entity that replaces it; None if the error is a dropped entity.
     """

@@ -24,6 +24,8 @@ STEPS, TOLERANCE = 50, 1e-8  # of Newton's method
 class LogisticRegression:
     """Logistic regression with an L2 penalty on standardized features, fitted by Newton's method.
 
+    The constructor fits it to examples. `predict` then returns probabilities for any examples.
+
     features (np.ndarray): (n, n_features) features of the examples to fit.
     labels (np.ndarray): (n,) bool: True for positive examples.
     weights (np.ndarray): (n,) weight of each example in the loss, at least 0.
@@ -61,9 +63,9 @@ class LogisticRegression:
 def error_probabilities(sites: Sequence[Site], planted: Sequence[Site], rounds: int) -> FloatsT:
     """Estimate the probability that the annotation of each site is wrong.
 
-    Sites of gold entities and sites of probable entities have different features, so one regression is fitted for each
-    of these two kinds. A kind without planted errors has no regression. Its sites get the probability p under the CRF
-    instead: 1 − p for a gold entity, and p for a probable entity.
+    A site is a gold entity, or a probable entity that overlaps no gold entity. The two kinds have different features,
+    so one regression is fitted for each. A kind without planted errors has no regression. Its sites get the probability
+    p under the CRF instead: 1 − p for a gold entity, and p for a probable entity.
 
     sites (Sequence[Site]): All sites of the corpus.
     planted (Sequence[Site]): The sites of the errors planted in all copies of the corpus.

@@ -82,7 +82,12 @@ class JudgedSentence:
         return self.score * self.cost
 
     def to_json(self) -> dict[str, object]:
-        """Return the sentence as an object for `json.dumps`; costs in nats, scores from 0 to 1."""
+        """Return the sentence as an object for `json.dumps`; costs in nats, scores from 0 to 1.
+
+        RETURNS (dict): "suspicion", "score", "cost", "best_cost", "origin" (file and line), "text", "gold" and
+            "reading" (lists of start, end, label and score), "suspects" (a list of kind, text, gold, reading and
+            score) and, if there are any, "unjudged".
+        """
         record = self.record
         return {
             "suspicion": round(self.suspicion, 4),
@@ -139,7 +144,7 @@ class ErrorReport:
 
     @property
     def n_likely(self) -> int:
-        """Return the number of sentences with a score of at least `LIKELY`."""
+        """Return the number of sentences that are probably wrong: those with a score of at least LIKELY (0.5)."""
         return sum(sentence.score >= LIKELY for sentence in self.sentences)
 
     @property
@@ -148,12 +153,17 @@ class ErrorReport:
         return sum(sentence.score for sentence in self.sentences)
 
     def kinds(self) -> dict[str, int]:
-        """Return kind of error → number of suspects with a score of at least `LIKELY`. All KINDS are keys."""
+        """Return kind of error → number of suspects with a score of at least LIKELY (0.5). All KINDS are keys."""
         counts = Counter(one.kind for sentence in self.sentences for one in sentence.suspects if one.score >= LIKELY)
         return {kind: counts[kind] for kind in KINDS}
 
     def to_json(self) -> dict[str, object]:
-        """Return the report as an object for `json.dumps`."""
+        """Return the report as an object for `json.dumps`.
+
+        RETURNS (dict): "sentences" (their number), "probably_wrong" (`n_likely`), "expected_wrong" (`expected`),
+            "suspects" (`kinds`), "surfaces" (attributes of each `SuspectSurface`) and "ranking" (the sentences,
+            the most suspicious first).
+        """
         return {
             "sentences": len(self.sentences),
             "probably_wrong": self.n_likely,

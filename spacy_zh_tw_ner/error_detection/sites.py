@@ -33,8 +33,9 @@ class Site(NamedTuple):
     """A place where an annotation may be wrong.
 
     sentence: Index of the sentence. entity: The gold entity or the probable entity, with character offsets.
-    is_gold: True for a gold entity. probability: Probability that an entity has exactly these ends and this label.
-    features: Features for the logistic regression: eight for a gold entity, three for a probable one.
+    is_gold: True for a gold entity, or a wrong entity that was planted in its place; False for a probable entity.
+    probability: Probability that an entity has exactly these ends and this label.
+    features: Features for the logistic regression: eight if `is_gold`, otherwise three, in a fixed order.
     """
 
     sentence: int
@@ -62,9 +63,10 @@ class Judgement(NamedTuple):
 
 
 def count_names(records: Sequence[Record]) -> NamesT:
-    """Count the gold entities with the same text (surface).
+    """Count the gold entities of a corpus that have the same text (surface).
 
-    RETURNS (NamesT): (surface, label) → number of entities with this label; and surface → number with any label.
+    RETURNS (NamesT): One `Counter` with two kinds of keys: (surface, label) → number of entities with this text and
+        this label; surface → number of entities with this text and any label.
     """
     names: NamesT = Counter()
     for record in records:
@@ -77,7 +79,10 @@ def count_names(records: Sequence[Record]) -> NamesT:
 def judge(
     nlp: Language, records: Sequence[Record], names: NamesT, planted: Mapping[int, Sequence[PlantedError]]
 ) -> tuple[list[Judgement], list[Site]]:
-    """Compute costs, best readings and sites of sentences with a pipeline that was not trained on them.
+    """Judge the annotation of sentences with a pipeline that was not trained on them.
+
+    Each sentence gets a `Judgement`: the cost of its gold annotation, −log p(gold), the most probable annotation of the
+    whole sentence, and its sites, the places where the gold annotation may be wrong.
 
     Planted errors are artificial: entities that were changed, dropped or invented at random. The sites of these known
     errors are the examples of errors to which the logistic regression is fitted.
@@ -121,6 +126,11 @@ class _BatchSites:
 
     Methods take the index of a sentence in the batch. A `Site` has this index plus `first`, the index of the first
     sentence of the batch among all sentences of the call of `judge`.
+
+    batch (BatchPosterior): Probabilities of the entities and annotations of the sentences, by the pipeline.
+    golds (Sequence[GoldTokens]): Gold entities of each sentence, with offsets in tokens.
+    texts (Sequence[str]): The sentences.
+    names (NamesT): The result of `count_names` for the whole corpus.
     """
 
     def __init__(

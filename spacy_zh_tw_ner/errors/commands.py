@@ -1,8 +1,8 @@
-"""Error messages of commands: annotation of files, errors that end a command, and devices."""
+"""Error messages of commands: batch annotation, unexpected errors, missing packages, and GPUs that cannot be used."""
 
 
 class CommandErrors:
-    """Messages of commands, inherited by `Errors`."""
+    """Error messages of commands. Read them from the class `Errors`, which inherits them and adds their codes."""
 
     # Annotation: jobs
     ZT520 = (

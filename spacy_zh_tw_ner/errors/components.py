@@ -1,8 +1,12 @@
-"""Messages about text, the CRF, and the components of a pipeline."""
+"""Messages of errors and warnings about texts, the CRF, and the components of a pipeline."""
 
 
 class ComponentErrors:
-    """Messages of `Errors` about text, the CRF and components."""
+    """Templates (for `str.format`) of error messages about texts, the CRF and components.
+
+    The name of an attribute is its code, such as ZT001. Read them from the class `Errors`, which inherits them and puts
+    the code in front of each message.
+    """
 
     # Text and tokens
     ZT001 = (
@@ -161,7 +165,11 @@ class ComponentErrors:
 
 
 class ComponentWarnings:
-    """Messages of `Warnings` about components, scores and gold annotations."""
+    """Templates (for `str.format`) of warnings about components, scores and gold annotations.
+
+    The name of an attribute is its code, such as ZT801. Read them from the class `Warnings`, which inherits them and
+    puts the code in front of each message.
+    """
 
     # Overlapping entities
     ZT801 = (

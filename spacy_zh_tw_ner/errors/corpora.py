@@ -2,7 +2,7 @@
 
 
 class CorpusErrors:
-    """Messages about corpora, inherited by `Errors`."""
+    """Templates of error messages about corpora (`str.format`), by code. Use them as attributes of `Errors`."""
 
     # Corpora
     ZT201 = "{origin} cannot be used: {problem}. It contains {seen!r}. {remedy}"
@@ -155,7 +155,7 @@ class CorpusErrors:
 
 
 class CorpusWarnings:
-    """Warnings about corpora, inherited by `Warnings`."""
+    """Templates of warnings about corpora (`str.format`), by code. Use them as attributes of `Warnings`."""
 
     # Agreement between annotators
     ZT833 = (

@@ -2,7 +2,7 @@
 
 
 class EncoderErrors:
-    """Messages of `Errors` about encoders and base models."""
+    """Error messages about encoders and base models, inherited by `Errors`."""
 
     # Trimmed vocabularies
     ZT249 = (
@@ -226,7 +226,7 @@ class EncoderErrors:
 
 
 class EncoderWarnings:
-    """Messages of `Warnings` about precision and memory."""
+    """Warnings about precision and memory, inherited by `Warnings`."""
 
     # Trimmed vocabularies
     ZT256 = (

@@ -2,7 +2,11 @@
 
 
 class FileErrors:
-    """Messages about files, inherited by `Errors`."""
+    """Templates (for `str.format`) of error messages about damaged or hostile files, and about outputs.
+
+    The name of an attribute is its code, such as ZT640. Read them from the class `Errors`, which inherits them and puts
+    the code in front of each message.
+    """
 
     # Damaged or hostile files
     ZT640 = "{path} cannot be read: {reason}. The file is damaged or incomplete: copy it again from its source."

@@ -2,7 +2,11 @@
 
 
 class MaskingErrors:
-    """Error messages about masking, inherited by `Errors`."""
+    """Templates (for `str.format`) of error messages about masking.
+
+    The name of an attribute is its code, such as ZT870. Read them from the class `Errors`, which inherits them and puts
+    the code in front of each message.
+    """
 
     # Policies
     ZT870 = "The masking policy {path} cannot be read: {reason}. Write it as TOML, as docs/masking.md shows."
@@ -43,7 +47,11 @@ class MaskingErrors:
 
 
 class MaskingWarnings:
-    """Warnings about masking, inherited by `Warnings`."""
+    """Templates (for `str.format`) of warnings about masking.
+
+    The name of an attribute is its code, such as ZT883. Read them from the class `Warnings`, which inherits them and
+    puts the code in front of each message.
+    """
 
     ZT883 = (
         "{path} holds the original texts, and on Windows other users may be able to read it. Restrict its access "

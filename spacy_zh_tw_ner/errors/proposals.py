@@ -2,7 +2,11 @@
 
 
 class ProposalErrors:
-    """Messages about partial annotations and `propose`, inherited by `Errors`."""
+    """Templates (for `str.format`) of error messages about partial annotations and the command `propose`.
+
+    The name of an attribute is its code, such as ZT776. Read them from the class `Errors`, which inherits them and puts
+    the code in front of each message.
+    """
 
     ZT776 = (
         "`log_weights` must be an array of floats with the shape of the emissions, {expected} (got {seen}). Give the "

@@ -2,7 +2,10 @@
 
 
 class TrainingErrors:
-    """Error messages about training, inherited by `Errors`."""
+    """Error messages about training, by code.
+
+    `Errors` inherits them: `Errors.ZT241.format(name=…, value=…)` is a message that begins with its code.
+    """
 
     # Augmentation
     ZT241 = "`{name}` of script_variants must be between 0 and 1 (got {value})."
@@ -164,7 +167,10 @@ class TrainingErrors:
 
 
 class TrainingWarnings:
-    """Warnings about training, inherited by `Warnings`."""
+    """Warnings about training, by code.
+
+    `Warnings` inherits them: `Warnings.ZT281.format(path=…, n=…)` is a message that begins with its code.
+    """
 
     # Distillation
     ZT281 = (

@@ -116,8 +116,8 @@ class AgreementReport:
         """Return the report as an object for `json.dumps`.
 
         RETURNS (dict): "texts" (number of shared texts), "mean_f" (percent, or None), "labels" (label → mean F),
-            "annotators" (name → label → number of entities), "pairs", "differing" (text, origin, and name → entities)
-            and "messages".
+            "annotators" (name → label → number of entities), "pairs" (`to_json` of each pair), "messages", and
+            "differing" (list of "text", "origin" and "readings": annotator → list of entities).
         """
         return {
             "texts": self.shared,
@@ -190,7 +190,10 @@ def _compare(first: str, second: str, documents: Sequence[ComparedDoc]) -> PairA
 
 
 def _label_messages(labels: Mapping[str, Counter[str]]) -> list[str]:
-    """Return a message for each label that a single annotator uses."""
+    """Return a message for each label that only one annotator uses, sorted by label.
+
+    labels (Mapping[str, Counter[str]]): Annotator → label → number of entities.
+    """
     users: dict[str, list[str]] = {}
     for name, counts in labels.items():
         for label in counts:

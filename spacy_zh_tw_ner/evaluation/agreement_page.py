@@ -32,7 +32,11 @@ def render_agreement(report: AgreementReport) -> str:
 
 
 def _table(report: AgreementReport) -> str:
-    """Render a table of F by label: one column for each pair of annotators, and one for the mean over the pairs."""
+    """Render a table of F in percent, as HTML.
+
+    The first row, "micro", is over all labels; each further row is for one label. The first column is the mean over all
+    pairs of annotators; each further column is for one pair. A dash means that the pair has not used the label.
+    """
     names = ["", "mean", *(f"{pair.first}, {pair.second}" for pair in report.pairs)]
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows: list[tuple[str, list[float | None]]] = [("micro", [report.mean, *(pair.f for pair in report.pairs)])]
@@ -49,7 +53,11 @@ def _table(report: AgreementReport) -> str:
 
 
 def _article(one: SharedText, hues: Mapping[str, int]) -> str:
-    """Render a text once for each of its annotators, with the entities of this annotator (hues: label → degrees)."""
+    """Render a text as HTML, once for each of its annotators, with the entities of this annotator.
+
+    one (SharedText): The text, and the entities of each annotator.
+    hues (Mapping[str, int]): Label → hue in degrees.
+    """
     readings = list(one.readings.values())
     agreed = readings[0].intersection(*readings[1:])
     columns = []

@@ -26,19 +26,25 @@ FloatsT = npt.NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A score from 0 to 1, or a difference of scores from −1 to 1, and the ends of its 95 % confidence interval."""
+    """A score or a difference of two scores, with its confidence interval.
+
+    value: The score, from 0 to 1, or the difference, from −1 to 1. low, high: Ends of its 95 % interval.
+    """
 
     value: float
     low: float
     high: float
 
     def to_json(self) -> list[float]:
-        """Return the ends of the interval in percent."""
+        """Return the ends of the interval, [low, high], in percent; the value is left out."""
         return [round(100 * self.low, 2), round(100 * self.high, 2)]
 
 
 class Scores(NamedTuple):
-    """Precision, recall and F of one group of entities, such as a label, and its number of gold entities."""
+    """Scores of one group of entities, such as a label.
+
+    p, r, f: Precision, recall and F, from 0 to 1, with intervals. gold: Number of gold entities.
+    """
 
     p: Estimate
     r: Estimate
@@ -46,7 +52,11 @@ class Scores(NamedTuple):
     gold: int
 
     def to_json(self) -> dict[str, object]:
-        """Return p, r and f in percent, each with its interval, and the number of gold entities."""
+        """Return the scores and their intervals in percent, and the number of gold entities.
+
+        RETURNS (dict[str, object]): "p", "r" and "f" → the score; "p_interval", "r_interval" and "f_interval" → the
+            interval as [low, high]; "gold" → the number of gold entities.
+        """
         estimates = {"p": self.p, "r": self.r, "f": self.f}
         found: dict[str, object] = {name: round(100 * estimate.value, 2) for name, estimate in estimates.items()}
         found["gold"] = self.gold
@@ -54,19 +64,26 @@ class Scores(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Difference of F (second − first pipeline, from −1 to 1), and its p-value if both were equally good."""
+    """Difference of the F of two pipelines.
+
+    f: F of the second pipeline − F of the first, from −1 to 1, with its interval.
+    p_value: Two-sided p-value. The null hypothesis is that both pipelines are equally good.
+    """
 
     f: Estimate
     p_value: float
 
     def to_json(self) -> dict[str, object]:
-        """Return the difference in percentage points of F, its interval, and the p-value."""
+        """Return the difference of F and its interval in percentage points, and the p-value.
+
+        RETURNS (dict[str, object]): "difference" → the difference; "interval" → [low, high]; "p_value" → the p-value.
+        """
         difference, interval = round(100 * self.f.value, 2), self.f.to_json()
         return {"difference": difference, "interval": interval, "p_value": round(self.p_value, 4)}
 
 
 class HasJson(Protocol):
-    """Protocol of results that can be written as JSON."""
+    """Protocol of the results that `Averages` can hold: `Scores` and `Difference`."""
 
     def to_json(self) -> dict[str, object]:
         """Return the results as an object that `json.dumps` accepts."""
@@ -80,6 +97,8 @@ ValueT = TypeVar("ValueT", bound=HasJson)
 class Averages(Generic[ValueT]):
     """Results of several groups of entities, such as labels, and their averages.
 
+    A result is the `Scores` of one pipeline, or the `Difference` of two pipelines.
+
     micro: result over all entities. macro: mean over the groups. groups: name of the group → its result.
     """
 
@@ -88,7 +107,11 @@ class Averages(Generic[ValueT]):
     groups: dict[str, ValueT]
 
     def to_json(self) -> dict[str, object]:
-        """Return the micro average, the macro average and the values of all groups, as an object for `json.dumps`."""
+        """Return all results as an object for `json.dumps`.
+
+        RETURNS (dict[str, object]): "micro" and "macro" → the `to_json` of the average; "groups" → a dictionary: name
+            of the group → the `to_json` of its result.
+        """
         groups = {name: value.to_json() for name, value in self.groups.items()}
         return {"micro": self.micro.to_json(), "macro": self.macro.to_json(), "groups": groups}
 
@@ -160,7 +183,7 @@ def resampled_sums(counts: CountsT, *, resamples: int, seed: int) -> FloatsT:
 def shares(sums: FloatsT | CountsT) -> FloatsT:
     """Compute precision, recall and F from counts.
 
-    sums (FloatsT): (n, n_groups, 3) right, wrong and missed entities.
+    sums (FloatsT): (n, n_groups, 3) true positives, false positives and false negatives of each group, in n resamples.
     RETURNS (FloatsT): (n, 2 + n_groups, 3) precision, recall and F; the first two groups are micro and macro. A score
         is 0 if its denominator is 0. The scores of a group with neither gold nor predicted entities are NaN, and macro
         ignores them.
@@ -177,7 +200,10 @@ def shares(sums: FloatsT | CountsT) -> FloatsT:
 
 
 def interval(drawn: FloatsT) -> tuple[float, float]:
-    """Return the ends of the middle 95 % of the values. NaN values are ignored; if all are NaN, both ends are 0."""
+    """Return the ends of the middle 95 % of the values of a score, or a difference, in all resamples.
+
+    drawn (FloatsT): (resamples,) the values. NaN values are ignored; if all are NaN, both ends are 0.
+    """
     numbers = drawn[~np.isnan(drawn)]
     if not len(numbers):
         return 0.0, 0.0

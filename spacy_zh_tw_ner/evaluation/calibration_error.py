@@ -13,12 +13,12 @@ N_BINS = 10  # bins with equal numbers of entities; Naeini et al. (2015), who pr
 
 
 class Confidence(NamedTuple):
-    """Calibration of entity scores.
+    """Calibration of entity scores. The entities are divided into bins of similar scores.
 
-    reliability: arrays with one value per bin: lowest, highest and mean score (confidence), share of right entities
-        (accuracy), and number of entities.
-    by_chance: the calibration error that perfectly calibrated scores have by chance. It is the mean over simulations
-        in which an entity with score p is right with probability p.
+    reliability (Reliability): Five arrays with one value per bin: `lowest` and `highest` score, mean score
+        (`confidence`), share of right entities (`accuracy`), and number of entities (`counts`).
+    by_chance (float): The value that `error` would have on average if the scores were perfectly calibrated. It is the
+        mean over simulations in which an entity with score p is right with probability p.
     """
 
     reliability: Reliability

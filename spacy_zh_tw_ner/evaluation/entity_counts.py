@@ -92,7 +92,7 @@ def count_types(documents: Iterable[ComparedDoc]) -> EntityCounts:
 
 
 def micro_f(pairs: Iterable[tuple[Doc, Doc]]) -> float:
-    """Return the micro F of exact entities, from 0 to 100.
+    """Return the micro F of exact entities, from 0 to 100; 0 if there are no entities.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents.
     """
@@ -100,7 +100,7 @@ def micro_f(pairs: Iterable[tuple[Doc, Doc]]) -> float:
 
 
 def micro_f_of(documents: Iterable[ComparedDoc]) -> float:
-    """Return the micro F of exact entities, from 0 to 100.
+    """Return the micro F of exact entities, from 0 to 100; 0 if there are no entities.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
     """
@@ -109,7 +109,11 @@ def micro_f_of(documents: Iterable[ComparedDoc]) -> float:
 
 
 def by_length(entity: Entity, surface: str) -> str:
-    """Return the group of an entity by its number of characters, such as "5–6"."""
+    """Return the group of an entity by its number of characters: "1" to "4", "5–6", "7–8" or "9+".
+
+    entity (Entity): The entity, which is not used, but is an argument of all functions that group entities.
+    surface (str): The text of the entity, whose characters are counted.
+    """
     return next((name for longest, name in LENGTHS.items() if len(surface) <= longest), LONGER)
 
 

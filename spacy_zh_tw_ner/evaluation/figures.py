@@ -20,7 +20,7 @@ BLUE, RED = COLOURS[0], COLOURS[5]
 
 
 def draw_scores(summaries: Mapping[str, Summary]) -> str:
-    """Draw micro F, macro F and F by label as bars with intervals, one bar per pipeline.
+    """Draw micro F, macro F and F by label as bars with 95 % intervals. Each score has one bar per pipeline.
 
     summaries (Mapping[str, Summary]): Name of each pipeline → its scores.
     RETURNS (str): The drawing as SVG.
@@ -57,7 +57,9 @@ def draw_confusion(found: Confusion) -> str:
     """Draw the confusion matrix: one row per gold label, one column per predicted label.
 
     A cell shows the number of entities with equal boundaries. After a plus sign, it shows the number of entities that
-    overlap and have different boundaries. Darker cells hold a larger share of their row.
+    overlap and have different boundaries. The last column, "(missed)", has the gold entities without a predicted one;
+    the last row, "(none)", has the predicted entities without a gold one. Darker cells hold a larger share of their
+    row.
 
     found (Confusion): The matrix.
     RETURNS (str): The drawing as SVG.
@@ -136,7 +138,10 @@ def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
 
 
 def picture_bytes(svg: str, path: Path) -> bytes:
-    """Convert an SVG drawing to SVG or PNG, according to the suffix of a path, and return the bytes of the file."""
+    """Return the content of a picture file for an SVG drawing: SVG or PNG, according to the suffix of `path`.
+
+    Nothing is written. Errors are those of `picture_format`.
+    """
     if picture_format(path) == ".svg":
         return svg.encode()
     import resvg_py
@@ -148,6 +153,8 @@ def _bar(left: float, y: float, scores: Scores, colour: str) -> str:
     """Draw the bar of one F score, with its interval as a line and its value in percent as text; return the SVG.
 
     left (float), y (float): Left end and upper edge of the bar in pixels.
+    scores (Scores): Of the scores, only `f` is drawn: F and the limits of its interval, from 0 to 1.
+    colour (str): Colour of the bar.
     """
     value, low, high = (left + PLOT * share for share in scores.f)
     middle = y + BAR / 2
@@ -160,7 +167,7 @@ def _bar(left: float, y: float, scores: Scores, colour: str) -> str:
 
 
 def _panel(title: str, found: Reliability) -> list[str]:
-    """Draw one reliability diagram; return its SVG elements."""
+    """Draw one reliability diagram, with the expected calibration error below its title; return its SVG elements."""
     bins = list(zip(*(column.tolist() for column in found), strict=True))
     path = [(PANEL * confidence, PANEL * (1 - accuracy)) for _, _, confidence, accuracy, _ in bins]
     error, n_entities = found.expected_calibration_error, int(found.counts.sum())

@@ -36,7 +36,7 @@ def measure_footprint(pipeline: str, corpus: Path) -> Footprint:
     """Load a pipeline in a new process, run it over a corpus, and measure size, memory, speed and F.
 
     pipeline (str): Folder of the pipeline, or name of its package.
-    corpus (Path): A `.spacy` file.
+    corpus (Path): A `.spacy` file with gold documents. The pipeline processes their texts.
     RETURNS (Footprint): The measurements.
     RAISES (CorpusError): For a corpus that cannot be read.
     """

@@ -90,29 +90,33 @@ def _read(name: str) -> str:
 
 
 def label_hues(labels: Iterable[str]) -> dict[str, int]:
-    """Assign a hue to each label. Return label → hue in degrees."""
+    """Return label → hue of its colour in degrees. Labels that follow one another get clearly different hues."""
     return {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
 
 
 def _row(name: str, scores: Scores) -> str:
-    """Render a row of the table of scores: the name, three scores, the number of gold entities, and the interval of F.
+    """Render a row of the table of scores as HTML.
+
+    Its cells are the name, precision, recall and F in percent, the number of gold entities, and the confidence interval
+    of F.
 
     name (str): Name of the row as HTML, such as a label.
-    scores (Scores): Precision, recall and F from 0 to 1, which are shown in percent; and the number of gold entities.
+    scores (Scores): Precision, recall and F from 0 to 1, each with an interval; and the number of gold entities.
     """
     shares = "".join(f"<td>{100 * estimate.value:.1f}</td>" for estimate in scores[:3])
     return f"<tr><td>{name}</td>{shares}<td>{scores.gold}</td><td>{_interval(scores)}</td></tr>"
 
 
 def _interval(scores: Scores) -> str:
-    """Format the interval of F in percent."""
+    """Return the confidence interval of F in percent, such as "81.2–84.0"."""
     return f"{100 * scores.f.low:.1f}–{100 * scores.f.high:.1f}"
 
 
 def _matrix(found: Confusion) -> str:
-    """Render the confusion matrix: one row per gold label, and one column per predicted label.
+    """Render the rows of the confusion matrix as HTML: one row per gold label, one column per predicted label.
 
-    An additional last row has the spurious entities, and an additional last column the missed entities.
+    An additional last row has the spurious entities, and an additional last column the missed entities. A cell has the
+    number of pairs with equal boundaries, and "+n" for n pairs that overlap and have other boundaries.
     """
     columns = (*map(escape, found.labels), "遺漏 missed")
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
@@ -135,7 +139,7 @@ def _sentence(
     """Render a document with its predicted entities and, if it has mistakes, its gold entities and the mistakes' kinds.
 
     gold (Doc), predicted (Doc): The document with its gold entities, and with its predicted entities.
-    document (ComparedDoc): The entities of both.
+    document (ComparedDoc): The text, and the gold and the predicted entities, from which the mistakes are found.
     hues (Mapping[str, int]): Label → hue in degrees.
     places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
     spans_key (str): Key of the entities in `doc.spans`; empty for `doc.ents`.
@@ -193,10 +197,12 @@ def mark_entities(
 
 
 def filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
-    """Render the filters as HTML: a radio button per kind of mistake, with a count, and a list of labels.
+    """Render the filters as HTML: radio buttons to choose the sentences, and a list of labels.
+
+    There is a button for all sentences, for all sentences with a mistake, and for each kind of mistake, with a count.
 
     labels (Sequence[str]): All labels, sorted.
-    counts (Mapping[str, int]): Kind of mistake → number of mistakes.
+    counts (Mapping[str, int]): Kind of mistake (`HasKind.kind`) → number of mistakes: a `Counter`, or all kinds.
     n (int): Number of sentences.
     n_wrong (int): Number of sentences with a mistake.
     """
@@ -231,7 +237,7 @@ class HasKind(Protocol):
 
     @property
     def kind(self) -> str:
-        """The kind of the mistake or annotation, one of `mistakes.KINDS`."""
+        """The kind: "missed", "spurious", "boundary", "type", or "both" for a wrong boundary and a wrong label."""
 
     @property
     def labels(self) -> set[str]:

@@ -46,7 +46,8 @@ class LabelMap:
     def relabel(self, predicted: Doc) -> Doc:
         """Replace the labels of a predicted document by the labels to compare, in place; return the document.
 
-        The scores of entities are kept. Entities whose label to compare is not a value of `corpus` are removed.
+        `doc.ents` is changed, and `doc.spans["ner"]`, which has the scores, if present. The scores are kept. Entities
+        whose label to compare is not a value of `corpus` are removed.
         """
         scores = read_scores(predicted)
         found: dict[Entity, float | None] = {}

@@ -16,7 +16,9 @@ KINDS = ("missed", "spurious", "boundary", "type", "both")
 class Mistake(NamedTuple):
     """A wrong or missed entity.
 
-    kind: one of KINDS. expected: the gold entity; None if spurious. found: the predicted entity; None if missed.
+    kind: "missed"; "spurious"; "type", if only the label is wrong; "boundary", if only the ends are wrong; or
+        "both", if the entities overlap, and label and ends differ.
+    expected: the gold entity; None if spurious. found: the predicted entity; None if missed.
     """
 
     kind: str
@@ -120,7 +122,7 @@ class Confusion(NamedTuple):
     inexact: npt.NDArray[np.int64]
 
     def to_json(self) -> dict[str, object]:
-        """Return an object for `json.dumps`: the labels, and both matrices as lists of rows."""
+        """Return a dictionary for `json.dumps`: "labels"; and "exact" and "inexact", each a list of rows."""
         return {"labels": list(self.labels), "exact": self.exact.tolist(), "inexact": self.inexact.tolist()}
 
     def row_shares(self) -> npt.NDArray[np.float64]:

@@ -121,14 +121,26 @@ def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Ma
 
 
 def described_meta(meta: Mapping[str, Any], details: CardDetails) -> dict[str, Any]:
-    """Return a copy of `meta` with description, licence and training corpus, in the keys that `spacy package` reads."""
+    """Return a copy of `meta` with description, licence and training corpus, in the keys that `spacy package` reads.
+
+    "description" becomes a fixed text of this package, "license" the licence of the pipeline, and "sources" a list with
+    the name and licence of the corpus. If the licence or the corpus is empty, the value in `meta` is kept.
+    """
     sources = [{"name": details.corpus, "license": details.corpus_license}] if details.corpus else []
     described = {"description": DESCRIPTION, "license": details.license, "sources": sources}
     return {**meta, **{key: value for key, value in described.items() if value}}
 
 
 def write_card_into(folder: Path, details: CardDetails, metrics: Mapping[str, Any] | None = None) -> None:
-    """Write a model card (README.md) to the folder of a pipeline, and add the details to its meta.json."""
+    """Write a model card (README.md) to the folder of a pipeline, and add the details to its meta.json.
+
+    An existing README.md is replaced.
+
+    folder (Path): The folder of the pipeline.
+    details (CardDetails): Names and licences.
+    metrics (Optional[Mapping]): Scores from `read_metrics`; None for a card without scores.
+    RAISES (UnreadableFileError): If meta.json is damaged.
+    """
     meta = read_meta(folder)
     (folder / "README.md").write_text(render_model_card(meta, details, metrics), encoding="utf-8")
     text = json.dumps(described_meta(meta, details), ensure_ascii=False, indent=2)

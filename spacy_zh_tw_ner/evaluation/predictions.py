@@ -32,7 +32,7 @@ class ComparedDoc(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Return whether the predicted entities equal the gold entities."""
+        """True if the predicted entities equal the gold entities in boundaries and labels."""
         return self.expected == self.found
 
     def surface(self, entity: Entity) -> str:
@@ -63,7 +63,7 @@ def predict_golds(nlp: Language, golds: Iterable[Doc], label_map: LabelMap | Non
     golds (Iterable[Doc]): Gold documents.
     label_map (Optional[LabelMap]): Replaces the labels of predicted entities by the labels to compare, and removes
         entities that have none. None leaves the predictions as they are.
-    YIELDS (tuple[Doc, Doc]): Gold and predicted document, in order.
+    YIELDS (tuple[Doc, Doc]): The given gold document, and a new document with the predictions; in order.
     """
     for predicted, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True):
         yield gold, predicted if label_map is None else label_map.relabel(predicted)
@@ -126,7 +126,8 @@ def entity_of(ent: Span) -> Entity:
 def _annotated_characters(gold: Doc, spans_key: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return a (n_characters,) mask that is False for characters in unannotated text, and True for all others.
 
-    A token is unannotated if its `ent_iob` is 0. Documents with gold spans and no `doc.ents` are annotated completely.
+    A token is unannotated if its `ent_iob` is 0. But a document that has `doc.spans[spans_key]`, and no annotation of
+    `doc.ents`, is annotated completely.
     """
     annotated = np.ones(len(gold.text), dtype=bool)
     if spans_key in gold.spans and not gold.has_annotation("ENT_IOB"):

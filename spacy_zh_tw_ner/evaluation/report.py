@@ -35,7 +35,8 @@ class EvaluateSettings:
     scripts (bool): Also predict and score the documents after conversion of their characters (variants swapped, and
         Simplified), which takes two more passes.
     seqeval (bool): Also compute seqeval's report.
-    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
+    label_map (Optional[LabelMap]): For a pipeline with other labels than the corpus: replaces the labels of predicted
+        entities by those of the gold documents, and drops entities whose labels these lack. None changes no labels.
     spans_key (str): Key of the entities in `doc.spans`, which may overlap, instead of `doc.ents`. It cannot be combined
         with `scripts`, `seqeval` and `label_map`, which are defined for entities that do not overlap.
     """

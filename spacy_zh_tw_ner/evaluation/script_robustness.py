@@ -31,7 +31,12 @@ class ScriptScores(NamedTuple):
     difference: Difference
 
     def to_json(self) -> dict[str, object]:
-        """Return the number of changed documents, the scores, and the difference, as an object for `json.dumps`."""
+        """Return the results as an object for `json.dumps`, with scores in percent.
+
+        RETURNS (dict[str, object]): "changed" → the number of changed documents; "p", "r" and "f" → the scores;
+            "p_interval", "r_interval" and "f_interval" → their intervals as [low, high]; "gold" → the number of gold
+            entities; "difference" → a dictionary with "difference", "interval" and "p_value".
+        """
         return {"changed": self.changed, **self.scores.to_json(), "difference": self.difference.to_json()}
 
 
@@ -68,9 +73,12 @@ def script_scores(
 
 
 def script_conversions() -> dict[str, Callable[[str], str]]:
-    """Return the conversions by name: one swaps character variants (台 and 臺), one converts to Simplified characters.
+    """Return the conversions of characters that are tested, by name.
 
-    A conversion takes a text, and returns one of the same length.
+    A conversion is a function that takes a text, and returns a text of the same length.
+
+    RETURNS (dict[str, Callable[[str], str]]): "variants swapped" → a function that swaps character variants (台 and
+        臺); "Simplified" → a function that converts Traditional to Simplified characters.
     """
     return {"variants swapped": swap_variants, "Simplified": ScriptConverter("tw2s")}
 

@@ -43,10 +43,10 @@ def render_layers(
     """Render a text with overlapping entities.
 
     text (str): The text.
-    scored (Mapping[Entity, Optional[float]]): The entities, with offsets in characters, and their scores.
+    scored (Mapping[Entity, Optional[float]]): Entity, with offsets in characters → its score, or None.
     hues (Mapping[str, int]): Label → hue in degrees.
-    marked (Collection[Entity]): Entities whose labels get the CSS class `kind`.
-    kind (str): The CSS class.
+    marked (Collection[Entity]): Entities to mark as mistakes.
+    kind (str): The CSS class of their labels, such as "wrong" or "missed".
     RETURNS (str): Escaped HTML.
     """
     parts, position, height = [], 0, 0
@@ -83,6 +83,12 @@ def _striped(inner: str, entities: Sequence[Entity], layers: Mapping[Entity, int
 
 
 def _label(entity: Entity, score: float | None, hues: Mapping[str, int], kind: str) -> str:
-    """Render the label of an entity as HTML, with the CSS class `kind` and the score as a tooltip."""
+    """Render the label of an entity as HTML.
+
+    entity (Entity): The entity.
+    score (Optional[float]): The score, which becomes a tooltip; None for no tooltip.
+    hues (Mapping[str, int]): Label → hue in degrees.
+    kind (str): CSS class of the label, which marks a mistake; empty for none.
+    """
     flag, hint = f' class="{kind}"' if kind else "", "" if score is None else f' title="{score:.3f}"'
     return f'<b{flag}{hint} style="--h:{hues[entity.label]}">{escape(entity.label)}</b>'

@@ -82,7 +82,7 @@ def compare(
     nlp (Language): The pipeline, which tokenizes the texts.
     texts (Iterator[list[str]]): Batches of texts.
     transitions (Transitions): Transitions to decode the emissions of both models.
-    before (EmissionsT): Function that computes the emissions of documents with the first model.
+    before (EmissionsT): Function that computes the emissions of documents, (n_tokens, n_tags), with the first model.
     after (EmissionsT): Function that computes the emissions of documents with the second model.
     RETURNS (ExportComparison): Differences between both models.
     """
@@ -133,7 +133,11 @@ class Session:
         return emissions.numpy()
 
     def _run(self, batch: MicroBatch) -> torch.Tensor:
-        """Run the graph on a batch; return the emissions of its wordpieces, (n_wordpieces, n_tags)."""
+        """Run the graph on a batch of windows, parts of documents that fit into the model.
+
+        RETURNS (torch.Tensor): (n_wordpieces, n_tags) emissions of the wordpieces of each window, without those of the
+            context around it.
+        """
         inputs = {"input_ids": batch.input_ids.numpy(), "attention_mask": batch.attention_mask.numpy()}
         (emissions,) = self._session.run(None, inputs)
         return torch.from_numpy(emissions).flatten(0, 1)[batch.places]

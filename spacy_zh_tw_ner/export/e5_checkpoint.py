@@ -34,7 +34,7 @@ NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 
 class CheckpointCounts(NamedTuple):
-    """Number of wordpieces, and number of weights, of a checkpoint that was written."""
+    """Sizes of a checkpoint that was written: wordpieces in its vocabulary, and numbers in all of its weights."""
 
     wordpieces: int
     weights: int

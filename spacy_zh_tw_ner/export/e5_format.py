@@ -58,7 +58,10 @@ class E5Sizes(NamedTuple):
 
 
 class SpecialIds(NamedTuple):
-    """Ids of the special wordpieces for the beginning and the end of a text, padding, and unknown characters."""
+    """Ids of the special wordpieces, in the order of the file.
+
+    bos: Beginning of a text. eos: End of a text. pad: Padding. unk: Unknown characters.
+    """
 
     bos: int
     eos: int
@@ -145,7 +148,13 @@ def dequantize(data: BytesT) -> FloatsT:
 
 
 class _Cursor:
-    """Reads numbers and arrays one after another, after checking that the file does not end before them."""
+    """Reads the bytes of a file one part after another: `number` one number, `array` an array, `take` plain bytes.
+
+    Each method raises an UnreadableFileError if the file ends before the part, and otherwise moves `at` to its end.
+
+    data (BytesT): All bytes of the file.
+    at (int): Index of the first byte to read.
+    """
 
     def __init__(self, data: BytesT, at: int) -> None:
         self.data, self.at = data, at

@@ -140,7 +140,7 @@ def _require_plain(shim: BackboneShim) -> None:
 
 
 def _to_float(shim: BackboneShim) -> None:
-    """Convert the pipeline's encoder to float32, so that it can be compared with the exported model."""
+    """Convert the Transformer of a shim to float32 in place, so that it can be compared with the exported model."""
     backbone = shim.backbone
     memory = replace(backbone.settings.memory, precision="fp32", freeze_layers=0)
     backbone.settings = replace(backbone.settings, memory=memory)
@@ -148,9 +148,9 @@ def _to_float(shim: BackboneShim) -> None:
 
 
 class EmissionModel(nn.Module):
-    """Module that is exported: a backbone and the linear layer of the head.
+    """Module that is exported: the Transformer of a pipeline, and the linear layer of the head.
 
-    backbone (Backbone): The backbone in float32, without adapters.
+    backbone (Backbone): The Transformer in float32, without adapters.
     weight (torch.Tensor): Weights of the head, (n_tags, width).
     bias (torch.Tensor): Bias of the head, (n_tags,).
     """
@@ -236,7 +236,13 @@ def write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
 
 
 def _metadata(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dict[str, Any]:
-    """Return the content of `pipeline.json`, except for the hashes."""
+    """Return the content of `pipeline.json`, except for the hashes of the other files.
+
+    RETURNS (dict[str, Any]): "labels" and "tags" → names; each field of `Transitions` → scores; "temperature" and
+        "min_score" → settings of the recognizer; "prefix", "suffix" and "pad" → ids of the wordpieces before and after
+        a window, and of padding; "size" and "overlap" → size of a window and context on each side, in wordpieces;
+        and "format", "made_by", "weights" and "pipeline" (name, version and license) → origin of the files.
+    """
     shim, get_spans = shim_of(encoder), encoder.attrs["get_spans"]
     windows = get_spans if isinstance(get_spans, ClauseWindows) else ClauseWindows()
     limit = shim.backbone.max_length

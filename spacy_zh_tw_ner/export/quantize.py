@@ -65,7 +65,10 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
 
 def _convert(shim: BackboneShim, to: str) -> None:
-    """Replace the backbone of a shim by a copy without adapters that is quantized to "int8" or "bf16"."""
+    """Replace the Transformer that a thinc shim wraps, in place, by a copy that is quantized to "int8" or "bf16".
+
+    Adapters are merged into the weights of the copy. The settings of the shim are changed to those of the copy.
+    """
     tokenizer, memory = shim.table.tokenizer, shim.settings.memory
     if to == "int8":
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
@@ -83,7 +86,10 @@ def _convert(shim: BackboneShim, to: str) -> None:
 
 
 def default_target(nlp: Language) -> str:
-    """Return the target that suits a pipeline: "bf16" if it has BiLSTMs and no Transformer, else "int8"."""
+    """Return the type to which the weights of a pipeline are quantized if the user has not chosen one.
+
+    RETURNS (str): "bf16" if the pipeline has BiLSTMs and no Transformer, otherwise "int8".
+    """
     return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
 
 
@@ -103,12 +109,12 @@ def require_encoder(nlp: Language, to: str) -> None:
 
 
 def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
-    """Return the Transformers of this package in all components of a pipeline, including those inside a recognizer."""
+    """Yield the thinc shim of each Transformer of this package in a pipeline, also of those inside a recognizer."""
     return (shim for layer in _layers(nlp) for shim in layer.shims if isinstance(shim, BackboneShim))
 
 
 def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Return all layers in the components of a pipeline that are a BiLSTM of this package."""
+    """Yield the layers in the components of a pipeline that are a BiLSTM of this package."""
     return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
 
 

@@ -103,7 +103,8 @@ def _compare(
 
     nlp (Language), ner (CRFEntityRecognizer): The exported pipeline, and its exported recognizer.
     before (Path): Folder of the float32 graph, `model.onnx`.
-    after (Path): Folder of the quantized graph, `model.onnx`, and of `pieces.npz`.
+    after (Path): Folder of the quantized graph, `model.onnx`, and of `pieces.npz`, which has the wordpieces of each
+        character. Random texts consist of these characters.
     golds (Sequence[Doc]): Gold documents to measure F on; if empty, F is None.
     """
     encoder = find_encoder(nlp, ner)
@@ -162,10 +163,13 @@ def write_int8(source: Path, target: Path) -> None:
 
 
 class _Graph:
-    """Nodes and weights of the quantized graph, to which the methods add quantized operators.
+    """Nodes and weights of a quantized graph, which `write_int8` builds node by node from a float32 graph.
 
-    tensors (Iterable[TensorProto]): Weights of the float32 graph. They are stored by name in the attribute `tensors`,
-        to which the quantized weights are added.
+    For each node of the float32 graph, in order, the caller either calls a `quantize_…` method, which adds quantized
+    operators to the list `nodes`, or appends the unchanged node to this list. The attribute `tensors` is a dictionary:
+    name → weight. It has the weights of both graphs; the caller keeps those that `nodes` use.
+
+    tensors (Iterable[TensorProto]): Weights of the float32 graph.
     """
 
     def __init__(self, tensors: Iterable["TensorProto"]) -> None:
@@ -233,7 +237,13 @@ class _Graph:
 
 
 def _write_external(tensors: Iterable["TensorProto"], path: Path) -> None:
-    """Move the data of large tensors to a file. Each tensor then stores the name of the file and its offset there."""
+    """Move the data of tensors of LARGE bytes or more to a file, in place.
+
+    Each of these tensors then has the name of the file, and its offset in the file, in place of its data.
+
+    tensors (Iterable[TensorProto]): Weights of the graph. Smaller ones are not changed.
+    path (Path): The new file, which must be in the folder of the graph.
+    """
     from onnx import external_data_helper
 
     with path.open("wb") as file:

@@ -75,7 +75,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
 
     def resume_training(self, *, sgd: Optimizer | None = None) -> Optimizer:
-        """Prepare a pipeline for further training; create a new optimizer if none is given.
+        """Prepare a pipeline for further training; return `sgd` or, if that is None, a new optimizer.
 
         spaCy would return the optimizer of an earlier run, whose learning rate may have fallen to 0.
         """
@@ -93,7 +93,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return create_optimizer(self.config)
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a component as spaCy does; warn if a recognizer runs before a gazetteer, or after a normalizer."""
+        """Add a component as spaCy does, and return it; warn if its place makes it, or another one, ineffective."""
         before = {*self.component_names}
         component = super().add_pipe(*args, **kwargs)
         _warn_of_order(self, next(name for name in self.component_names if name not in before))
@@ -108,19 +108,22 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return _guard(super().create_pipe(factory_name, *args, **kwargs))
 
     def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
-        """Copy a component from another pipeline as spaCy does, and make its predictions thread-safe."""
+        """Copy a component from another pipeline as spaCy does, and make its predictions thread-safe.
+
+        RETURNS (tuple[Any, str]): The component, and the name of its factory.
+        """
         component, factory = super().create_pipe_from_source(*args, **kwargs)
         return _guard(component), factory
 
     def initialize(self, *args: Any, **kwargs: Any) -> Any:
-        """Initialize the pipeline as spaCy does, and make predictions of torch modules thread-safe."""
+        """Initialize the pipeline as spaCy does, make predictions thread-safe, and return the optimizer."""
         optimizer = super().initialize(*args, **kwargs)
         for _, component in self.components:
             _guard(component)
         return optimizer
 
     def update(self, *args: Any, exclude: Iterable[str] = (), **kwargs: Any) -> Any:
-        """Update the pipeline as spaCy does.
+        """Update the pipeline as spaCy does, and return its losses by component.
 
         RAISES (PipelineError): If a component cannot be trained with the installed version of numpy.
         """
@@ -134,7 +137,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             super().to_disk(path, exclude=exclude)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "TraditionalChinese":
-        """Load a pipeline that `to_disk` wrote.
+        """Load what `to_disk` wrote into this pipeline, and return it.
 
         RAISES (UnreadableFileError): If the directory is damaged or malicious.
         """
@@ -148,7 +151,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return self
 
     def from_bytes(self, bytes_data: bytes, **kwargs: Any) -> "TraditionalChinese":
-        """Load a pipeline from the bytes of `to_bytes`.
+        """Load the bytes of `to_bytes` into this pipeline, and return it.
 
         RAISES (UnreadableFileError): If the bytes are damaged or malicious.
         """
@@ -166,7 +169,9 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         n_process: int = 1,
         **kwargs: Any,
     ) -> Iterator[Any]:
-        """Process texts as spaCy does. A batch has at most `batch_size` texts, and a limited number of characters.
+        """Process texts as spaCy does. In one process (`n_process` = 1), the characters of a batch are limited as well.
+
+        A batch ends after `batch_size` texts, or earlier, as soon as it has `BATCH_CHARACTERS` characters.
 
         Each component processes a whole batch before the next component starts, and a Transformer stores kilobytes per
         character. Without the limit of characters, `batch_size` books would need far more memory than as many
@@ -215,7 +220,8 @@ def _guard(component: Any) -> Any:
 def _with_character_spans(doc: Doc) -> Doc:
     """Replace the span groups of a document by `CharacterSpans`, in place; return the document.
 
-    Documents that another process has returned have span groups of spaCy's class.
+    `CharacterSpans` are span groups whose spans keep their characters when the tokens of the document change. Documents
+    that another process has returned have span groups of spaCy's class, whose spans would then be wrong.
     """
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)

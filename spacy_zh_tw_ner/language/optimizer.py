@@ -13,7 +13,11 @@ LONGEST_WARM_UP = 100_000  # largest number of steps that are read from a schedu
 
 
 def create_optimizer(config: Config) -> Optimizer:
-    """Create the optimizer of [training.optimizer] in a pipeline's config. Its learning rates start at their peaks."""
+    """Create the optimizer of [training.optimizer] in a config. Its learning rates start at their peaks.
+
+    config (Config): The config of a pipeline, such as `nlp.config`. It need not be interpolated, and is not changed.
+    RETURNS (Optimizer): A new optimizer, on which `start_at_peak` was called.
+    """
     # spaCy's Language.create_optimizer does not interpolate variables such as ${training.max_steps}, and would fail.
     block = config.interpolate()["training"]["optimizer"]
     return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])

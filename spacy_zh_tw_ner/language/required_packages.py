@@ -22,9 +22,9 @@ def require_factory(nlp: Language, factory: str, config: Mapping[str, Any]) -> N
 
     nlp (Language): The pipeline.
     factory (str): Name of the component's factory.
-    config (Mapping[str, Any]): Config of the component. It is searched for functions that cut documents into windows
-        (`@span_getters`), because spacy-transformers provides their registry.
-    RAISES (MissingExtraError): If the package of the component or of such a function is not installed.
+    config (Mapping[str, Any]): Config of the component. If a block at any level has the key `@span_getters`, which
+        names a function that cuts documents into windows, spacy-transformers is needed: it provides this registry.
+    RAISES (MissingExtraError): If the package of the component, or spacy-transformers for such a key, is missing.
     """
     package = PACKAGES.get(factory) if not nlp.has_factory(factory) else None
     if package is None and not hasattr(registry, "span_getters") and _has_key(config, "@span_getters"):

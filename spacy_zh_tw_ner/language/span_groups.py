@@ -72,7 +72,7 @@ class CharacterSpans(SpanGroup):
         return cast(CharacterSpans, copied.from_bytes(super().to_bytes()))
 
     def _packed(self) -> list[bytes]:
-        """Return the spans as spaCy serializes them: one string of bytes per span, in the format of PACKED.
+        """Return the spans as spaCy serializes them: one string of bytes per span, in the struct format PACKED.
 
         It has the id, the knowledge base id and the label, and start and end in tokens and in characters.
         """

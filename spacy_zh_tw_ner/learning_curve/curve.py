@@ -42,7 +42,11 @@ class CurvePoint:
     labels: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the point as an object for `json.dumps`."""
+        """Return the point as an object for `json.dumps`.
+
+        RETURNS (dict): "percent", "entities", "sentences", "f" and "interval" (of f), "runs" (F of each seed) and
+            "labels" (label → F).
+        """
         runs = [round(f, 2) for f in self.runs]
         labels = {label: round(f, 2) for label, f in self.labels.items()}
         return {"percent": self.percent, "entities": self.entities, **_to_json(self.f), "runs": runs, "labels": labels}
@@ -50,9 +54,9 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class BackTest:
-    """Check of the extrapolation: the measured F at the largest share, and the prediction of a law fitted without it.
+    """Check of the extrapolation: the power law is fitted without the largest share, and predicts F for this share.
 
-    percents (list[float]): The shares to which the law was fitted: all except the largest.
+    percents (list[float]): The shares to which the law was fitted, in percent of the training data.
     predicted (SizedScore): F that this law predicts for the largest share, with its 95 % interval.
     measured (float): Measured F at the largest share, mean over seeds.
     """
@@ -62,7 +66,11 @@ class BackTest:
     measured: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the check as an object for `json.dumps`. Its value `error` is the predicted F minus the measured F."""
+        """Return the check as an object for `json.dumps`.
+
+        RETURNS (dict): "fitted_on" (`percents`); "sentences", "f" and "interval" of the prediction; "measured"; and
+            "error", which is the predicted F minus the measured F.
+        """
         error = round(self.predicted.f - self.measured, 2)
         found = {"fitted_on": self.percents, **_to_json(self.predicted)}
         return {**found, "measured": round(self.measured, 2), "error": error}
@@ -74,7 +82,7 @@ class CurveReport:
 
     points (list[CurvePoint]): F at each share, ascending.
     law (PowerLaw): The law that is fitted to the mean F of all shares.
-    predictions (list[SizedScore]): Predicted F for each multiple of the training data in `TIMES`.
+    predictions (list[SizedScore]): Predicted F for each multiple of the training data in `TIMES`: 2 and 4.
     band (list[SizedScore]): F of the law for 40 sizes, from the smallest measured to the largest predicted size. The
         figure draws it as a line with an interval.
     back_test (Optional[BackTest]): Check of the extrapolation; None with fewer than four shares.
@@ -91,7 +99,11 @@ class CurveReport:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as an object for `json.dumps`."""
+        """Return the report as an object for `json.dumps`.
+
+        RETURNS (dict): "settings", "points", "law" (formula, a, b, c and unit), "predictions" (times, sentences, f,
+            interval, and gain over the largest share), "back_test" (or None) and "messages". `band` is left out.
+        """
         law = {name: round(float(value[0]), 4) for name, value in self.law._asdict().items() if name != "unit"}
         whole = self.points[-1]
         predictions = [
@@ -262,6 +274,6 @@ def _fit_messages(law: PowerLaw, back_test: BackTest | None, percents: Sequence[
 
 
 def _to_json(prediction: SizedScore) -> dict[str, Any]:
-    """Return the number of sentences, F and its interval as an object for `json.dumps`, rounded."""
+    """Return {"sentences": size, "f": F, "interval": [low, high]} for `json.dumps`, with F in percent and rounded."""
     interval_of_f = [round(prediction.low, 2), round(prediction.high, 2)]
     return {"sentences": round(prediction.size), "f": round(prediction.f, 2), "interval": interval_of_f}

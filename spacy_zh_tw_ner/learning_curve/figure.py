@@ -1,4 +1,4 @@
-"""Draw a learning curve as SVG: measured F, the fitted law, and its extrapolation with an interval."""
+"""Draw a learning curve as SVG: measured F, the power law that is fitted to it, and its extrapolation."""
 
 import math
 
@@ -14,9 +14,9 @@ MEASURED, PREDICTED = colour_of(0), colour_of(5)
 def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
     """Draw F as a function of the number of sentences, which is on a logarithmic axis.
 
-    Each run is a small circle. Each mean over seeds is a dot with its 95 % interval over test sentences. The fitted law
-    is a line, which is dashed beyond the largest subset. The coloured area around it is the 95 % interval of the F of
-    one further run.
+    Each run is a small circle. Each mean over seeds is a dot with its 95 % interval over test sentences. The power law
+    that is fitted to the means is a line, which is dashed beyond the largest subset. The coloured area around it is the
+    95 % interval of the F of one further run.
 
     report (CurveReport): The results.
     title (str): Title of the figure.
@@ -49,7 +49,9 @@ def draw_learning_curve(report: CurveReport, *, title: str = "") -> str:
 
 
 class _Axes:
-    """Axes of the diagram: x is the number of sentences, on a logarithmic scale; y is F, from a multiple of ten.
+    """Axes of the diagram: x is the number of sentences, on a logarithmic scale; y is F in percent.
+
+    The y axis begins and ends at multiples of ten. The methods that draw return SVG elements.
 
     shown (list[SizedScore]): Scores to draw; their sizes are the range of the x axis.
     lowest (float), highest (float): Lowest and highest F to draw, in percent.
@@ -62,17 +64,17 @@ class _Axes:
         self._top = max(self._bottom + 10.0, min(100.0, 10.0 * math.ceil(highest / 10)))
 
     def place(self, size: float, f: float) -> tuple[float, float]:
-        """Return the x and y coordinates, in pixels, of a score F at a number of sentences."""
+        """Return the x and y coordinates, in pixels, of a score F, in percent, at a number of sentences."""
         inset = 40  # so that dots and labels at the ends are not cut
         x = LEFT + inset + (WIDTH - 2 * inset) * (math.log(size) - self._first) / self._range
         return x, TOP + HEIGHT * (self._top - f) / (self._top - self._bottom)
 
     def runs(self, point: CurvePoint) -> list[tuple[float, float]]:
-        """Return the x and y coordinates, in pixels, of all runs at one share."""
+        """Return (x, y) in pixels for the F of each run (one per seed) with one share of the training data."""
         return [self.place(point.sentences, f) for f in point.runs]
 
     def score_ticks(self) -> list[str]:
-        """Draw the horizontal grid lines of the y axis, and their values of F."""
+        """Draw the horizontal grid lines of the y axis, and the value of F at each; return SVG elements."""
         parts = []
         for tick in round_ticks(self._top - self._bottom):
             y = self.place(math.exp(self._first), self._bottom + tick)[1]
@@ -96,14 +98,17 @@ class _Axes:
 
 
 def _band(band: list[SizedScore], axes: _Axes) -> str:
-    """Draw the interval of the fitted law as a coloured area."""
+    """Draw the area between the ends `low` and `high` of the intervals around the fitted law; return SVG.
+
+    band (list[SizedScore]): F of the fitted law, with its interval, for each of several numbers of sentences.
+    """
     path = [axes.place(one.size, one.high) for one in band] + [axes.place(one.size, one.low) for one in reversed(band)]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
     return element("polygon", points=points, fill=PREDICTED, fill_opacity="0.12")
 
 
 def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
-    """Draw a score as a dot with its value, and its interval as a vertical line."""
+    """Draw a score as a dot with its value, and its interval as a vertical line; return SVG."""
     x, y = axes.place(one.size, one.f)
     low, high = axes.place(one.size, one.low)[1], axes.place(one.size, one.high)[1]
     return (
@@ -116,7 +121,7 @@ def _whisker(one: SizedScore, axes: _Axes, colour: str) -> str:
 
 
 def _legend() -> str:
-    """Draw the legend, in one line below the title: the colours of measured and of predicted scores."""
+    """Draw the legend, in one line below the title: colours of measured and predicted scores; return SVG."""
     entries = ((MEASURED, "measured, 95 % interval over test sentences"), (PREDICTED, "predicted for one run, 95 %"))
     parts, x = [], float(LEFT)
     for colour, name in entries:

@@ -176,7 +176,10 @@ class CurveFolder:
         self._runs().mkdir(exist_ok=True)
 
     def stored(self, subset: Subset) -> RunResult | None:
-        """Return the stored result of the run on a subset; None if this run is not finished."""
+        """Return the stored result of the run on a subset; None if this run is not finished.
+
+        RAISES (UnreadableFileError): If the file of the result is damaged.
+        """
         path = self._runs() / f"{subset.name}.json"
         if not path.is_file():
             return None
@@ -267,7 +270,7 @@ def _rows(table: EntityCounts) -> list[tuple[int, str, int, int, int]]:
 
 
 def _messages(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
-    """Return the texts of caught warnings, without repetitions. Warnings of other packages are left out."""
+    """Return the texts of caught warnings of this package, each text once. Other warnings are left out."""
     found = (warning.message.args[0] for warning in caught if isinstance(warning.message, Warning))
     return tuple(dict.fromkeys(str(message) for message in found if isinstance(message, Message)))
 

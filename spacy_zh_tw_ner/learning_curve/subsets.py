@@ -161,7 +161,7 @@ def parse_percents(value: str) -> tuple[float, ...]:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of the content of all files of a corpus, by which a later call detects that it has changed.
+    """Return a hexadecimal hash of the content of all files of a corpus, by which a later call detects changes.
 
     path (Path): A `.spacy` file, or a folder of several.
     """

@@ -17,7 +17,7 @@ _COMPACT = re.compile(rf"({_DIGIT}{{4}}){_DIGIT}{{4}}(?!{_DIGIT})")
 def generalise(label: str, surface: str) -> str | None:
     """Return the year of a date, or the county of an address or a place.
 
-    label (str): One of `labels.GENERALISABLE`.
+    label (str): DATE or BIRTHDAY to return the year; ADDRESS, GPE, LOC or any other label to return the county.
     surface (str): The text of the entity, such as 民國75年3月2日 or 臺北市大安區和平東路一段1號.
     RETURNS (Optional[str]): The year or county as the entity spells it (民國75年, 臺北市); None if it has none.
     """

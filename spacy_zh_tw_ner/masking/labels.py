@@ -1,4 +1,8 @@
-"""Labels and actions of masking policies, with the Chinese names that placeholders use."""
+"""Labels and actions of masking policies, and the Chinese names of the labels in placeholders.
+
+A masking policy has an action for each label, by which entities of this label are replaced or kept. A placeholder is a
+replacement that consists of a name and a number, such as 〔姓名1〕 for the first person in a text.
+"""
 
 from typing import Final
 

@@ -36,7 +36,7 @@ class MaskMap:
     originals: tuple[tuple[int, int, str], ...] = field(repr=False)  # hidden, so that logs do not contain personal data
 
     def to_line(self) -> bytes:
-        """Return the map as a line of a map file."""
+        """Return the map as a line of a map file: a JSON object in UTF-8, with the line break."""
         value = {"sha256": self.sha256, "originals": self.originals}
         return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
@@ -67,7 +67,9 @@ def unmask(text: str, map: MaskMap, *, what: str = "this text") -> str:
 
 
 def write_maps(path: Path, maps: Iterable[MaskMap]) -> None:
-    """Write a map file that only its owner can read (mode 0600). On Windows, a warning asks for an ACL instead.
+    """Write a map file that only its owner can read (mode 0600).
+
+    On Windows, file modes have no such effect. So a warning is issued there, which asks the user to restrict access.
 
     path (Path): The file, which is replaced if it exists.
     maps (Iterable[MaskMap]): The maps, in the order of their texts.

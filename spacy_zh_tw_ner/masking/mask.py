@@ -51,7 +51,8 @@ class Masked(NamedTuple):
     replacements (tuple[Replacement, ...]): All replaced entities, in the order of the text.
     entities (tuple[Found, ...]): Entities with offsets in the masked text: all replaced ones, and the kept ones in
         which no text was replaced.
-    map (MaskMap): The originals of reversible replacements. Store it apart from the masked text.
+    map (MaskMap): The original texts of the entities to which the action "replace", "pseudonym" or "generalise" was
+        applied. From it, `unmask` restores them; all others are lost. Store it apart from the masked text.
     """
 
     text: str
@@ -61,11 +62,14 @@ class Masked(NamedTuple):
 
 
 class Masker:
-    """Masks many texts with one policy. An entity has the same pseudonym in all of them.
+    """Masks many texts with one policy. Call it with a document, or call `mask_text` with a text and its entities.
+
+    An entity has the same pseudonym or hash in all texts. Placeholders are numbered from 1 in each text.
 
     policy (Optional[MaskingPolicy]): The policy; None for the default one, which replaces personal data.
-    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key for this object.
-    RAISES (UsageError): If the policy has the action "hash" and there is no key.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. It is required for hashes. None draws a random key for
+        the pseudonyms of this object.
+    RAISES (UsageError): If the policy has the action "hash" and `key` is None.
     """
 
     def __init__(self, policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> None:
@@ -108,15 +112,16 @@ def mask(doc: "Doc", policy: MaskingPolicy | None = None, *, key: bytes | None =
 
     doc (Doc): A document whose `doc.ents` are masked by their labels.
     policy (Optional[MaskingPolicy]): The policy; None for the default one, which replaces personal data.
-    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. It is required for hashes. None draws a random key for
+        pseudonyms.
     RETURNS (Masked): The masked text, its replacements and its map.
-    RAISES (UsageError): If the policy has the action "hash" and there is no key.
+    RAISES (UsageError): If the policy has the action "hash" and `key` is None.
     """
     return Masker(policy, key=key)(doc)
 
 
 class _TextMasker:
-    """Masks one text.
+    """Masks one text. `Masker.mask_text` creates an object for each text, and calls `run` once.
 
     policy (MaskingPolicy): The policy.
     key (bytes): Secret key of hashes and pseudonyms.

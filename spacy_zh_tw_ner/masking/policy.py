@@ -57,17 +57,20 @@ class MaskingPolicy:
         object.__setattr__(self, "placeholders", MappingProxyType(dict(self.placeholders)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the arguments, because read-only mappings cannot be pickled."""
+        """Return the class and its arguments for `pickle`, because the read-only mappings cannot be pickled."""
         values = (dict(self.labels), self.default, dict(self.placeholders), self.custom_labels, self.origin)
         return MaskingPolicy, values
 
     def action(self, label: str) -> str:
-        """Return the action for the entities of a label."""
+        """Return the action for the entities of a label: that of `labels`, or else `default`.
+
+        If there is neither, it is "replace" for labels of personal data (`labels.PERSONAL`), and "keep" for all others.
+        """
         found = self.labels.get(label, self.default)
         return found if found is not None else REPLACE if label in PERSONAL else KEEP
 
     def placeholder(self, label: str) -> str:
-        """Return the name of a label in placeholders, such as 姓名 for PERSON."""
+        """Return the name of a label in placeholders, such as 姓名 for PERSON; the label itself if it has no name."""
         return self.placeholders.get(label) or PLACEHOLDERS.get(label, label)
 
     def uses(self, action: str) -> bool:
@@ -148,5 +151,9 @@ def _are_strings(values: Iterable[object]) -> bool:
 
 
 def _wrong(origin: str, key: str, expected: str, seen: object) -> UsageError:
-    """Return the error for a value of a policy that is not as expected."""
+    """Return (not raise) the error for a value of a policy that is not as expected.
+
+    origin (str), key (str): Name of the policy, and the key with the value.
+    expected (str), seen (object): What is expected, such as "a list of labels"; and the value.
+    """
     return UsageError(Errors.ZT873.format(origin=origin, key=key, expected=expected, seen=repr(seen)[:80]))

@@ -28,8 +28,8 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
     label (str): The label of the entity.
     surface (str): The text of the entity.
-    choices (KeyedChoices): Source of pseudorandom numbers. A source with the same key, label, text and attempt gives
-        the same pseudonym.
+    choices (KeyedChoices): Source of pseudorandom numbers. It was created from a key, the label, the text, and the
+        number of attempts that were made before for this text. If these are the same, the pseudonym is the same.
     RETURNS (Optional[str]): The pseudonym. If MAKERS has no function for the label, the pseudonym is the text with
         other letters and digits and the same separators. None if no pseudonym can be made, such as for a text with
         Chinese characters and a label without a function.
@@ -41,28 +41,38 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
 
 def _person(surface: str, choices: KeyedChoices) -> str:
-    """Return a name of three characters: a frequent surname and two characters of given names."""
+    """Return a name of three characters: a frequent surname and two characters of given names.
+
+    `surface` is not used.
+    """
     return choices.pick(SURNAMES) + choices.pick(GIVEN) + choices.pick(GIVEN)
 
 
 def _company(surface: str, choices: KeyedChoices) -> str:
-    """Return a company name of two characters and a legal form."""
+    """Return a company name of two characters and a legal form. `surface` is not used."""
     return choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_FORMS)
 
 
 def _place(surface: str, choices: KeyedChoices) -> str:
-    """Return a county or municipality."""
+    """Return the name of a county or municipality of Taiwan, chosen by `choices`. `surface` is not used."""
     return choices.pick(COUNTIES)
 
 
 def _address(surface: str, choices: KeyedChoices) -> str:
-    """Return an address in the county of the original, with a house number from 1001 to 1999, which few roads have."""
+    """Return an address in the county of the original, with a house number from 1001 to 1999, which few roads have.
+
+    If the original has no county, the pseudonym has none, and begins with the road.
+    """
     where = county(surface) or ""
     return f"{where}{choices.pick(ROADS)}{1001 + choices.below(999)}號"
 
 
 def _date(surface: str, choices: KeyedChoices) -> str:
-    """Return a date between 1951 and 2010, written like the original: with 民國, with 年月日, or in ISO 8601."""
+    """Return a date between 1951 and 2010, in one of three forms.
+
+    It has a 民國 year if the original contains 民國, and a western year with 年月日 if the original contains 年 only.
+    Otherwise it is in ISO 8601.
+    """
     year, month, day = 40 + choices.below(60), 1 + choices.below(12), 1 + choices.below(28)
     if "民國" in surface:
         return f"民國{year}年{month}月{day}日"
@@ -72,12 +82,12 @@ def _date(surface: str, choices: KeyedChoices) -> str:
 
 
 def _email(surface: str, choices: KeyedChoices) -> str:
-    """Return an e-mail address in the domain example.com."""
+    """Return an e-mail address in the domain example.com. `surface` is not used."""
     return f"user{choices.digits(8)}@example.com"
 
 
 def _url(surface: str, choices: KeyedChoices) -> str:
-    """Return a URL in the domain example.com."""
+    """Return a URL in the domain example.com. `surface` is not used."""
     return f"https://example.com/{choices.digits(8)}"
 
 
@@ -90,7 +100,7 @@ def _ip(surface: str, choices: KeyedChoices) -> str:
 
 
 def _account(surface: str, choices: KeyedChoices) -> str:
-    """Return an account name."""
+    """Return an account name: "user" and eight digits. `surface` is not used."""
     return f"user{choices.digits(8)}"
 
 
@@ -98,6 +108,8 @@ def _phone(surface: str, choices: KeyedChoices) -> str | None:
     """Return a telephone number with other digits.
 
     The beginning of the original (09, +886 or an area code) is kept. After an area code, the first digit is 0.
+
+    RETURNS (Optional[str]): None if the rest has Chinese or other characters, or only separators.
     """
     plain = normalize("NFKC", surface).strip()
     if plain.startswith("09"):
@@ -114,25 +126,31 @@ def _phone(surface: str, choices: KeyedChoices) -> str | None:
 
 
 def _identity_number(surface: str, choices: KeyedChoices) -> str:
-    """Return a letter and nine digits in the form of a national ID, with a wrong check digit."""
+    """Return a letter and nine digits in the form of a national ID, with a wrong check digit. `surface` is not used."""
     start = choices.pick(tuple(LETTERS)) + choices.pick("12") + choices.digits(7)
     return start + wrong_check_digit(start, has_valid_identity, choices)
 
 
 def _resident_number(surface: str, choices: KeyedChoices) -> str:
-    """Return a resident number in the form since 2021 (a letter, 8 or 9, eight digits), with a wrong check digit."""
+    """Return a resident number in the form since 2021 (a letter, 8 or 9, eight digits), with a wrong check digit.
+
+    `surface` is not used.
+    """
     start = choices.pick(tuple(LETTERS)) + choices.pick("89") + choices.digits(7)
     return start + wrong_check_digit(start, has_valid_identity, choices)
 
 
 def _company_number(surface: str, choices: KeyedChoices) -> str:
-    """Return eight digits in the form of a company number, with a wrong check digit."""
+    """Return eight digits in the form of a company number, with a wrong check digit. `surface` is not used."""
     start = choices.digits(7)
     return start + wrong_check_digit(start, has_valid_company_sum, choices)
 
 
 def _card_number(surface: str, choices: KeyedChoices) -> str | None:
-    """Return a card number of the same length and with the same separators, with a wrong check digit (Luhn)."""
+    """Return a card number of the same length and with the same separators, with a wrong check digit (Luhn).
+
+    It begins with 4. None if the original has fewer than two digits.
+    """
     shape = normalize("NFKC", surface)
     n = sum(char.isdigit() for char in shape)
     if n < 2:

@@ -16,7 +16,7 @@ MAX_ATTEMPTS = 16  # pseudonyms that are tried for an entity before a placeholde
 class Replacer:
     """Replaces single entities. Placeholders are numbered in the order of the calls.
 
-    policy (MaskingPolicy): The policy.
+    policy (MaskingPolicy): The action for each label, and the names in placeholders.
     key (bytes): Secret key of hashes and pseudonyms.
     is_exposing (Callable[[str], bool]): Takes a pseudonym or a generalised value, and returns whether it contains the
         original text of any masked entity. Such a value is not used.
@@ -55,13 +55,21 @@ class Replacer:
         return self._numbered(label, identity(surface, label))
 
     def _numbered(self, label: str, entity: str) -> str:
-        """Return the placeholder of an entity, whose text `surfaces.identity` has normalized."""
+        """Return the placeholder of an entity, such as 〔姓名1〕. An entity that occurs again gets the same number.
+
+        label (str): The label of the entity, for which the policy has the name in placeholders, such as 姓名.
+        entity (str): The text of the entity, which `surfaces.identity` has normalized: all spellings have the same one.
+        """
         name = self.policy.placeholder(label)
         numbers = self._numbers.setdefault(name, {})
         return f"〔{name}{numbers.setdefault(entity, len(numbers) + 1)}〕"
 
     def _make(self, label: str, surface: str, entity: str) -> tuple[str, str]:
-        """Return the applied action and the new text for an entity that occurs for the first time."""
+        """Return the applied action and the new text for an entity that occurs for the first time.
+
+        label (str), surface (str): The label and the text of the entity.
+        entity (str): The text, which `surfaces.identity` has normalized: all spellings of the entity have the same one.
+        """
         action = self.policy.action(label)
         made: str | None = None
         if action == "redact":
@@ -79,6 +87,9 @@ class Replacer:
         """Return the first pseudonym that differs from the entity and does not contain the text of any masked entity.
 
         None if no pseudonym can be made for the entity, or if none of MAX_ATTEMPTS pseudonyms meets both conditions.
+
+        label (str), surface (str): The label and the text of the entity.
+        entity (str): The text, which `surfaces.identity` has normalized: all spellings of the entity have the same one.
         """
         for attempt in range(MAX_ATTEMPTS):
             made = pseudonym(label, surface, KeyedChoices(self._key, label, entity, attempt))

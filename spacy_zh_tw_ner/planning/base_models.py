@@ -1,4 +1,8 @@
-"""Hugging Face configs of common base models, so that planning needs no download; others are read from the Hub."""
+"""Hugging Face configs of common base models, from which the memory of a training run is predicted.
+
+They are stored here, so that the prediction needs no download. The configs of other base models are read from a folder
+or from the Hub.
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -114,5 +118,5 @@ def trimmed_size(name: str, revision: str | None = None) -> int:
 
 
 def is_trimmed_offline(name: str) -> bool:
-    """Return whether `trimmed_size` can compute its result for this base model without network."""
+    """Return whether `trimmed_size` needs no network for a base model: a key of TRIMMED, or an existing folder."""
     return name in TRIMMED or Path(name).is_dir()

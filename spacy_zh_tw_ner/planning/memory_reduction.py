@@ -27,7 +27,13 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A change of settings that saves memory, and the config after this change and all earlier ones."""
+    """A change of settings that saves memory, and its result.
+
+    level: What the change costs, from 1 to 3, as in the docstring of the module.
+    change: The changed settings as text, such as "memory.precision = fp16".
+    config: The config with this change and all earlier ones.
+    plan: Estimated memory of a training step with `config`.
+    """
 
     level: int  # 1 to 3, see the module
     change: str  # the changed settings as text
@@ -36,9 +42,9 @@ class Reduction:
 
 
 def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Iterator[Reduction]:
-    """Apply changes to a config until its training step fits into memory.
+    """Apply changes to a config until its training step fits into memory. Call it only if the config does not fit.
 
-    config (Config): Complete config, not interpolated.
+    config (Config): Complete config, not interpolated. It is not changed.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     YIELDS (Reduction): Each change that saves memory. The config of the last one fits, unless no change suffices.
@@ -60,19 +66,31 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the settings that halve the batch size: path in the config → value; {} if it would be below MIN_BATCH."""
+    """Return settings that halve the batch size, {path in the config: value}; {} if it would be below MIN_BATCH.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    """
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 
 def _trim(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that trims the vocabulary; {} if it is trimmed, or its trimmed size needs a download."""
+    """Return the setting that trims the vocabulary of the base model to wordpieces of single characters.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the vocabulary is trimmed already, or if a download is
+        needed to compute its size after trimming.
+    """
     if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
         return {}
     return {f"{recipe.section}.trim": True}
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for half precision: fp16, or bf16 for Qwen. {} if the precision is half precision already."""
+    """Return the setting for half precision: fp16, or bf16 for Qwen.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the precision is half precision already.
+    """
     if recipe.settings.memory.precision != "fp32":
         return {}
     # Qwen models are published in bf16; their values would overflow in fp16.
@@ -81,12 +99,18 @@ def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _shorter(config: Config, recipe: Recipe) -> SettingsT:
-    """Return settings with half the window length; {} if it would be below MIN_LENGTH."""
+    """Return settings that halve the window length, {path in the config: value}; {} if it would be below MIN_LENGTH.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    """
     return batch_settings(recipe, None, recipe.length // 2) if recipe.length // 2 >= MIN_LENGTH else {}
 
 
 def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that turns gradient checkpointing on; {} if it is on."""
+    """Return the setting that turns gradient checkpointing on, {path in the config: value}; {} if it is on.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    """
     if recipe.settings.memory.gradient_checkpointing:
         return {}
     return _memory_setting(config, recipe, "gradient_checkpointing", True)
@@ -95,7 +119,8 @@ def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
 def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
     """Return settings that halve the batch size and double the number of batches per update.
 
-    {} if a batch has one window.
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if a batch has one window.
     """
     if recipe.n_windows == 1:
         return {}
@@ -104,14 +129,18 @@ def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that replaces AdamW by AdamW with 8-bit states; {} if the optimizer is not AdamW."""
+    """Return {dotted path: value} that replaces AdamW by AdamW with 8-bit states; {} if AdamW is not the optimizer.
+
+    config (Config): The training config. recipe (Recipe): What the memory plan reads from it, such as the optimizer.
+    """
     return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 
 def _lora(config: Config, recipe: Recipe) -> SettingsT:
     """Return settings that train LoRA adapters instead of all weights, with a higher learning rate.
 
-    {} if the config has adapters already.
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the config has adapters already.
     """
     if recipe.settings.lora is not None:
         return {}
@@ -124,18 +153,31 @@ def _lora(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for the next smaller base model of the same family; {} if none is known."""
+    """Return the setting for the next smaller base model of the same family.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if no smaller model is known.
+    """
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
 def _qlora(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting that quantizes the frozen weights of the base model to NF4; {} if they are quantized."""
+    """Return the setting that quantizes the frozen weights of the base model to NF4.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if the weights are quantized already.
+    """
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
 def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
-    """Return the setting for Adafactor, whose states are smaller than those of 8-bit AdamW; {} if it is in use."""
+    """Return the setting for the optimizer Adafactor, whose states are smaller than those of 8-bit AdamW.
+
+    config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
+    RETURNS (dict[str, Any]): Path in the config → value. {} if Adafactor is in use, or the config has no
+        GroupedOptimizer.
+    """
     return _optimizer_setting(config, "adafactor") if recipe.optimizer != "adafactor" else {}
 
 
@@ -171,7 +213,7 @@ def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object)
 
 
 def _optimizer_setting(config: Config, name: str) -> SettingsT:
-    """Return the change of a config that gives the Transformer the optimizer `name`.
+    """Return the setting that gives the Transformer the optimizer `name`, {path in the config: value}.
 
     {} if the config has no GroupedOptimizer, because only that one has a separate optimizer for the Transformer.
     """
@@ -180,7 +222,7 @@ def _optimizer_setting(config: Config, name: str) -> SettingsT:
 
 
 def _as_text(settings: SettingsT) -> str:
-    """Describe changed settings on one line."""
+    """Describe changed settings (path in the config → value) on one line, such as "memory.precision = fp16"."""
     parts = []
     for path, value in settings.items():
         *_, section, key = path.split(".")

@@ -32,11 +32,11 @@ BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
 def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = "cuda", accumulates: bool) -> int:
     """Run a forward and backward pass, and return the peak memory in addition to the weights.
 
-    backbone (Backbone): The backbone on the `meta` device.
+    backbone (Backbone): The Transformer, with its adapters, on the `meta` device.
     n_windows (int): Number of windows in the batch.
     length (int): Wordpieces per window.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
-    accumulates (bool): Whether gradients of an earlier batch exist before the step.
+    accumulates (bool): Whether gradients of an earlier batch exist before the step (gradient accumulation).
     RETURNS (int): Bytes of activations, temporary tensors and gradients at the peak.
     """
     backbone.train()
@@ -70,6 +70,8 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Only shapes are used, so this works on the `meta` device. Views and in-place operations allocate nothing, so they
     are not counted. Neither is memory that a kernel allocates and frees internally.
+
+    The attribute `live` is the number of bytes that are allocated now, and `peak` the largest number so far.
 
     present (Iterable[torch.Tensor]): Existing tensors, which are not counted.
     """
@@ -127,7 +129,10 @@ class Emulation(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def end_forward(self) -> None:
-        """End the forward pass: drop cached casts of weights, so that a recomputed forward casts them again."""
+        """Drop the cached casts of weights, as torch does at the end of autocast. Call this after the forward pass.
+
+        If gradient checkpointing then computes layers again in the backward pass, it casts the weights again.
+        """
         self.cast_weights = None
         self.enabled = self.dtype != torch.float32
 
@@ -146,9 +151,10 @@ class Emulation(TorchFunctionMode):
 
 @contextmanager
 def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
-    """Patch `torch.autocast`, so that `torch.autocast("meta", …)` switches the emulation on and off.
+    """Context manager: replace `torch.autocast`, which does not support the `meta` device, and restore it at the end.
 
-    torch itself does not support autocast on the `meta` device.
+    `torch.autocast("meta", …)` then switches on the emulated autocast in its block, or off if `enabled` is False. With
+    the precision "fp32", the emulated autocast stays off.
 
     emulation (Emulation): The emulation that is switched.
     """
@@ -173,7 +179,11 @@ def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
 
 
 class _FusedAttention(torch.autograd.Function):
-    """Attention that saves what FlashAttention saves (Dao et al. 2022): inputs, output, and one float per query."""
+    """Attention that saves what FlashAttention saves (Dao et al. 2022): inputs, output, and one float per query.
+
+    Nothing is computed: the output has the shape of `query`, the gradients have the shapes of the inputs, and neither
+    has values.
+    """
 
     @staticmethod
     def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any) -> torch.Tensor:
@@ -222,7 +232,7 @@ class _Packed(torch.autograd.Function):
 
 
 def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str) -> None:
-    """Replace all linear layers of a model by `PackedLinear`.
+    """Replace all layers in a model whose class is `nn.Linear` by a `PackedLinear`.
 
     model (nn.Module): The model on the `meta` device; changed in place.
     settings (QuantizationSettings): Kind of quantization and compute type.

@@ -31,7 +31,15 @@ FEW, MANY = 16, 32  # windows of two plans for extrapolation; in smaller batches
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimate of the peak memory of a training step in bytes, divided into parts such as weights and gradients."""
+    """Estimate of the peak memory of a training step.
+
+    weights, gradients, optimizer, activations, head, context: Bytes of each part; `total` is their sum. `optimizer` has
+    the states of the optimizer; `head` hidden states, emissions and CRF; `context` the CUDA context (0 on a CPU).
+    trainable, parameters: Numbers of trainable weights and of all weights.
+    n_windows, length: Number of windows in one autograd graph, and wordpieces per window.
+    vocabulary: Number of wordpieces that the base model has, after trimming if it is trimmed.
+    offloadable: Bytes of `weights` that `memory.device_map` moves off the GPU if they do not fit.
+    """
 
     weights: int
     gradients: int  # of the trainable weights
@@ -59,7 +67,7 @@ class Plan:
         return self.total - self.offloadable <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
-        """Return all parts and the total as a dictionary for JSON."""
+        """Return the fields and "total" by name, as a dictionary for JSON."""
         return {**asdict(self), "total": self.total}
 
 
@@ -96,7 +104,7 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
 
 @lru_cache(maxsize=4)
 def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) -> Backbone:
-    """Build a backbone on torch's `meta` device.
+    """Build a backbone, a Transformer with its adapters, on torch's `meta` device.
 
     settings (BackboneSettings): Base model, adapters, quantization and memory settings.
     n_layers (Optional[int]): Number of layers to build; None for as many as the base model has.
@@ -117,8 +125,8 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
     """Return the bytes of the optimizer states of one parameter.
 
     AdamW has two float32 per weight. 8-bit AdamW (Dettmers et al. 2022, "8-bit Optimizers via Block-wise
-    Quantization") has two bytes per weight, and two float32 scales per block. Adafactor (Shazeer and Stern 2018) has a
-    float32 per row and per column.
+    Quantization") has two bytes per weight, and two float32 scales per block of weights; for small parameters it equals
+    AdamW. Adafactor (Shazeer and Stern 2018) has a float32 per row and per column.
 
     optimizer (str): Name of the optimizer, as in `GroupedOptimizer.v1`.
     parameter (nn.Parameter): The parameter.
@@ -166,7 +174,8 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
     recipe (Recipe): Model, batch and optimizer. Call this function only if the whole batch does not fit.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
-    RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.
+    RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or if the setting
+        `memory.micro_batch` of the recipe is None, so that batches are not split.
     """
     if recipe.settings.memory.micro_batch is None:
         return None
@@ -182,7 +191,7 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
 
 
 def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dict[int, int]:
-    """Estimate the largest batch that fits, for several window lengths.
+    """Estimate the largest batch that fits, for each window length in LENGTHS (64 to 512 wordpieces).
 
         memory(n_windows, length) = fixed + n_windows · (linear · length + squared · length²)
 
@@ -192,7 +201,7 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
     recipe (Recipe): Model and optimizer; its batch size and length are ignored.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
-    RETURNS (dict[int, int]): Window length → number of windows; 0 if not even one fits.
+    RETURNS (dict[int, int]): Window length → number of windows, at most MAX_WINDOWS; 0 if not even one fits.
     """
 
     def total(n_windows: int, length: int) -> float:

@@ -37,7 +37,7 @@ def preset_notes(name: str) -> dict[str, Any]:
 
     name (str): Name of the preset.
     RETURNS (dict): `extends`, the config that the preset changes; `vram`, the GPU memory in GiB that it is made for;
-        `guide`, the GPU memory that the authors of the recipe state, such as "10–12 GB".
+        `guide`, the GPU memory that a community guide recommends for its settings, such as "10–12 GB"; "–" for none.
     RAISES (PlanError): If there is no such preset.
     """
     return dict(_parse(_path_of(name))["preset"])
@@ -136,7 +136,10 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
 
 
 def _path_of(source: str | Path) -> Path:
-    """Return the file of a config, given by path or by the name of a config of this package."""
+    """Return the file of a config, given by path or by the name of a config of this package.
+
+    RAISES (PlanError): If there is no such config.
+    """
     path = Path(source)
     if path.is_file():
         return path
@@ -157,7 +160,10 @@ def _parse(path: Path) -> Config:
 
 
 def _parameters(block: Mapping[str, Any]) -> list[str]:
-    """Return the parameter names of the registered function or factory that a block of a config names."""
+    """Return the parameter names of the registered function (key "@…") or factory that a block of a config names.
+
+    Empty if the block names neither.
+    """
     for key, name in block.items():
         if key == "factory":
             return ["model", *(Language.get_factory_meta(name).default_config or {})]
@@ -177,7 +183,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Yield `before` + the path of each setting and section of a config, such as "training.dropout"."""
+    """Yield the path of each setting and section of a config, such as "training.dropout", with the prefix `before`."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

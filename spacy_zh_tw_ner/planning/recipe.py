@@ -20,10 +20,11 @@ BERT_SPECIAL = 2  # special wordpieces of a window: [CLS] and [SEP]
 class Recipe:
     """Settings that determine the memory of a training step: base model, batch, window length, optimizer and labels.
 
-    settings: Settings of the base model. section: Path of the model in the config.
+    settings: Settings of the base model, such as its name, LoRA and quantization.
+    section: Path of the Transformer's block in the config, such as "components.ner.model".
     n_windows: Sentences in a batch, each of one window. length: Wordpieces per window, including special ones.
     accumulate: Number of batches per update. optimizer: Name of the optimizer, such as "adamw".
-    n_labels: Labels of the head. n_layers: Number of layers; None for that of the base model.
+    n_labels: Number of labels of the head. n_layers: Number of layers; None for all layers of the base model.
     """
 
     settings: BackboneSettings  # of the base model

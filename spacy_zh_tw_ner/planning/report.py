@@ -16,7 +16,16 @@ DEFAULT_VRAM = 12.0
 
 @dataclass(frozen=True)
 class PlanReport:
-    """Memory plan of a config, the largest batch for each window length, and changes that make the config fit."""
+    """Result of `make_report`: how much memory training with a config takes, and changes that reduce it.
+
+    name: Name of the config. recipe: The settings of the config on which the memory depends.
+    vram: Memory of the GPU in GiB.
+    plan: Memory of a training step with the unchanged config.
+    largest: Window length in wordpieces → largest number of windows in a batch that fits.
+    parts: Memory of one micro-batch, if the batch does not fit as a whole, but fits in micro-batches; else None.
+    reductions: Changes to apply one after the other, with the memory after each. Empty if the unchanged config fits.
+    fitting: The config with all changes. It fits, unless no change saves enough memory.
+    """
 
     name: str  # name of the config
     recipe: Recipe
@@ -33,7 +42,11 @@ class PlanReport:
         return self.plan.fits(self.vram)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as a dictionary for JSON; memory is in bytes, except `vram` in GiB."""
+        """Return the report as a dictionary, which `plan --json` prints; memory is in bytes, except "vram" in GiB.
+
+        The keys are "config" (its name), "base" (name of the base model), "vram", "fits", "plan", "micro_batch" (number
+        of windows, or None), "largest", and "ladder" (a list of the reductions).
+        """
         return {
             "config": self.name,
             "base": self.recipe.settings.name,
@@ -77,7 +90,7 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
 
 
 def _preset_vram(name: str) -> float:
-    """Return the GPU memory in GiB that a preset is made for, or the default."""
+    """Return the GPU memory in GiB that the preset of this name is made for; 12 (DEFAULT_VRAM) for other names."""
     try:
         return float(preset_notes(name)["vram"]) or DEFAULT_VRAM
     except (KeyError, PlanError):

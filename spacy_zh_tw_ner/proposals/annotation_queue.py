@@ -51,6 +51,8 @@ def choose_ranking(nlp: Language, order: str) -> Ranking | None:
 class UncertainRanking:
     """Ranking by the entropy over the readings of a text, the largest first.
 
+    A reading is one possible annotation of the whole text. The CRF gives each reading a probability.
+
     nlp (Language): A pipeline with a recognizer that decodes a CRF.
     """
 
@@ -87,7 +89,12 @@ class UncertainRanking:
 
 
 class MarginRanking(UncertainRanking):
-    """Ranking by P(best reading) − P(second best reading), the smallest first."""
+    """Ranking by the probability of the best annotation of the whole text minus that of the second best.
+
+    Texts with the smallest difference come first.
+
+    nlp (Language): A pipeline with a recognizer that decodes a CRF.
+    """
 
     def values_of(self, rows: FloatsT, lengths: list[int], transitions: Transitions) -> FloatsT:
         """Return P(best reading) − P(second best reading) of each text, (n_texts,).
@@ -103,7 +110,8 @@ class MarginRanking(UncertainRanking):
 class DiverseRanking(UncertainRanking):
     """Ranking by greedy selection of texts whose uncertain characters are in bigrams that few selected texts have.
 
-    The module's docstring defines the value of a text.
+    Each step selects the text with the largest value: the sum of the entropies of its characters. The entropy of a
+    character is halved for each selected text that has the bigram of this character and the next one.
 
     nlp (Language): A pipeline with a recognizer that decodes a CRF.
     """

@@ -8,7 +8,8 @@ taken as independent, and the suggestion is right with the probability
 
     p = 1 − Π (1 − precision)
 
-A suggestion is accepted if p ≥ `accept`, and considered if `accept` > p ≥ `consider`. The rules are:
+A suggestion is accepted if p ≥ `accept`, and considered if `accept` > p ≥ `consider`. Both limits are arguments of the
+function `combine`. The rules are:
 
 * Accepted entities are divided into groups: two entities that overlap are in the same group. If a group has only one
   entity, it is annotated. If it has several, they become alternatives, and O is also allowed at each character that at
@@ -102,7 +103,13 @@ def combine(suggestions: Iterable[Suggestion], *, accept: float, consider: float
 
 
 def _add_alternatives(result: PartialAnnotation, group: Sequence[Entity], outside: set[int]) -> None:
-    """Add the entities of a group to the alternatives of `result`, and spans of O at the characters in `outside`."""
+    """Add alternatives to an annotation: the entities of a group, and spans of O.
+
+    result (PartialAnnotation): The annotation, whose list `alternatives` is extended in place.
+    group (Sequence[Entity]): Suggested entities that are connected by overlaps.
+    outside (set[int]): Positions of the characters of the group at which O is allowed, too. They are joined to spans
+        with the label "O".
+    """
     result.alternatives.extend((*group, *spans_of(outside, OUTSIDE_LABEL)))
 
 

@@ -27,13 +27,17 @@ MAX_WORD_FILE = 2**26  # bytes
 def load_source(
     source: SourceSettings, settings: ProposalSettings, texts: set[str], reject: RejectAnswerT
 ) -> ProposalSource:
-    """Load a source of any type. Only the types "answers" and "patterns" use `texts`, and only "answers" `reject`.
+    """Load a source of any type.
+
+    Sources of the type "patterns" use `texts`. Those of the type "answers" use `texts` and `reject`; such a source is a
+    file in which a language model has listed the entities of texts.
 
     source (SourceSettings): Settings of the source.
     settings (ProposalSettings): Settings of all sources: folder of relative paths, and labels of the corpus.
     texts (set[str]): The texts to annotate. Answers for other texts are rejected, and words of `lists` that are in no
         text are dropped.
-    reject (Callable[[str, str, str], object]): Receives the answers that cannot be used, as in `read_answers`.
+    reject (Callable[[str, str, str], object]): Called for each answer that cannot be used, with file and line number,
+        the reason, and the text or the beginning of the line.
     RETURNS (ProposalSource): A function that proposes entities of texts.
     RAISES (ZhTwNerError): If a file, pipeline, checkpoint, model or package is missing or cannot be read.
     """
@@ -63,6 +67,7 @@ def load_patterns(source: SourceSettings, settings: ProposalSettings, texts: Ite
 
     texts (Iterable[str]): The texts to annotate. Only the words of `lists` that occur in them are compiled, in the
         spellings of the texts: `regex` takes seconds to compile a hundred thousand words.
+    RAISES (UsageError): If a pattern is not a valid regular expression, or is too long, or a word list is not valid.
     """
     lists: dict[str, list[str]] = {}
     if "lists" in source.options:
@@ -77,19 +82,30 @@ def load_patterns(source: SourceSettings, settings: ProposalSettings, texts: Ite
 
 
 def load_taiwan(source: SourceSettings, settings: ProposalSettings) -> TaiwanSource:
-    """Return the source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan."""
+    """Return the source that applies this package's rules for identifiers, phones, addresses and dates of Taiwan.
+
+    Both arguments are not used, because this source has no settings.
+    """
     return TaiwanSource()
 
 
 def load_pipeline_source(source: SourceSettings, settings: ProposalSettings) -> PipelineSource:
-    """Load the spaCy pipeline that the setting `pipeline` names, as a source."""
+    """Load the spaCy pipeline that the setting `pipeline` names, as a source.
+
+    RAISES (ZhTwNerError): If the pipeline does not exist or cannot be loaded.
+    """
     from ..recognizers.pipelines import load_pipeline
 
     return PipelineSource(load_pipeline(_place(settings, source.options["pipeline"])))
 
 
 def load_checkpoint(source: SourceSettings, settings: ProposalSettings) -> PipelineSource:
-    """Load the token classification model of Hugging Face that the setting `checkpoint` names, as a source."""
+    """Load the token classification model of Hugging Face that the setting `checkpoint` names, as a source.
+
+    The optional setting `revision` is a branch, tag or commit on the Hub.
+
+    RAISES (BaseModelError): If the model does not exist, or is not for token classification.
+    """
     from ..export.from_hf import pipeline_from_hf
 
     place = _place(settings, source.options["checkpoint"])
@@ -97,7 +113,13 @@ def load_checkpoint(source: SourceSettings, settings: ProposalSettings) -> Pipel
 
 
 def load_gliner(source: SourceSettings, settings: ProposalSettings) -> GlinerSource:
-    """Load a GLiNER model. If the settings have no prompts, the labels of the corpus are the prompts."""
+    """Load a GLiNER model, which finds the kinds of entities that its prompts name, such as "organization".
+
+    The setting `prompts` is a table of label → prompt. If it is missing, the labels of the corpus are the prompts.
+    The setting `model` is the name or folder of the model.
+
+    RAISES (MissingExtraError): If gliner is not installed.
+    """
     module = import_extra("gliner", "gliner", needed_by=f"The source {source.name!r}")
     model = module.GLiNER.from_pretrained(_place(settings, source.options["model"]))
     prompts = source.options.get("prompts") or {label: label for label in settings.labels}

@@ -93,13 +93,14 @@ def propose(
 
 
 class _Rejects:
-    """Callback for the answers of a language model that cannot be used: counts and collects them.
+    """Callback that counts and collects the answers of a language model that cannot be used.
 
-    `read_answers` calls it for each of them, with the place in the file, the reason and the text.
+    `read_answers` calls it for each such answer, with file and line, the reason and the text of the answer.
 
     name (str): Name of the source.
     tally (SourceTally): Counts of the source; the answers are counted by reason in `rejected`.
-    rejected (list[dict[str, object]]): Receives one object per answer, a line of the file of rejects.
+    rejected (list[dict[str, object]]): Receives one object per answer, which becomes a line of the file of rejects. Its
+        keys are "origin" (file and line), "source", "text" and "reason".
     """
 
     def __init__(self, name: str, tally: SourceTally, rejected: list[dict[str, object]]) -> None:
@@ -148,7 +149,8 @@ def annotate_partially(
     sources (list[tuple[SourceSettings, ProposalSource]]): Settings and function of each source.
     settings (ProposalSettings): Settings of all sources.
     report (ProposalReport): The counts of the proposals are added to it.
-    rejected (list[dict]): One object is appended for each proposal that cannot be used.
+    rejected (list[dict]): One object is appended for each proposal that cannot be used, with the keys "origin" (place
+        of the text in its file), "source", "start", "end", "label", "text" and "reason".
     YIELDS (Doc): A document with character tokens for each text, in order.
     """
     nlp = spacy.blank("zh_tw")
@@ -185,7 +187,8 @@ def annotate_partially(
 def _spans(doc: Doc, entities: Iterable[Entity]) -> list[Span]:
     """Convert entities with character offsets to spans of a document with character tokens.
 
-    White space between tokens is not a token. So an entity that consists only of such white space is left out.
+    A single space after a character is not a token. So an entity that begins or ends with such a space gets a shorter
+    span, and one that is only such a space is left out.
     """
     spans = (doc.char_span(e.start, e.end, label=e.label, alignment_mode="contract") for e in entities)
     return [span for span in spans if span is not None and len(span)]
@@ -202,13 +205,15 @@ def _suggestions(
     """Check the proposals of one source for one text, map their labels, and yield them as suggestions.
 
     A proposal is ignored if its label is mapped to "" or its score is below `min_score`. It is rejected if its label is
-    unknown or its offsets are not in the text.
+    unknown, its offsets are not in the text, or it has only white space. White space at its edges is trimmed.
 
     record (Record): The text.
     found (Iterable[Found]): The proposals.
     source (SourceSettings), settings (ProposalSettings): Settings of this source, and of all sources.
     tally (SourceTally): The counts of the source, which are increased.
-    rejected (list[dict[str, object]]): One object is appended for each rejected proposal.
+    rejected (list[dict[str, object]]): One object is appended for each rejected proposal, with the keys "origin",
+        "source", "start", "end", "label", "text" and "reason".
+    YIELDS (Suggestion): Span and mapped label, name of the source, and the precision of the source for the label.
     """
     text, any_found = record.text, False
     for proposal in found:

@@ -23,7 +23,8 @@ class SourceTally:
         label.
     overlapping (int): Number of `proposals` that overlap a different proposal of the same source.
     annotated (int): Number of `proposals` that became entities of the annotation, and not only alternatives.
-    ignored (int): Number of proposals with a score below `min_score`, or with a label that is mapped to "".
+    ignored (int): Number of proposals with a score below the `min_score` of the source, or with a label that is mapped
+        to "".
     labels (Counter[str]): Label of the corpus → number of `proposals`.
     rejected (Counter[str]): Reason → number of proposals that cannot be used.
     """
@@ -86,7 +87,10 @@ class ProposalReport:
         return vars(self) | {"characters_by_kind": kinds, "annotated": dict(self.annotated), "sources": sources}
 
     def add(self, text: str, annotation: PartialAnnotation, suggestions: list[Suggestion]) -> None:
-        """Add the annotation of one text to the counts that depend on annotations, and to those of each source.
+        """Add one text to the counts that depend on its annotation; the caller updates all other counts.
+
+        These counts are `characters`, `characters_by_kind`, `annotated`, `conflicts` and `examples`, and for each
+        source `agreed`, `contradicted`, `overlapping` and `annotated`.
 
         text (str): The text.
         annotation (PartialAnnotation): The annotation of the text.

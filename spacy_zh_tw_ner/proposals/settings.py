@@ -50,12 +50,13 @@ class SourceSettings:
     """Settings of one source.
 
     name (str): Name of the source in the report.
-    type (str): A key of `OWN_KEYS`.
+    type (str): "gazetteer", "patterns", "taiwan", "pipeline", "checkpoint", "gliner" or "answers".
     precision (float | Mapping[str, float]): Probability that a proposal of the source is right: one number, or label of
         the source → number. In a mapping, the key "*" stands for all labels that are not keys.
-    labels (Mapping[str, str]): Label of the source → label of the corpus. Three other values are allowed: "O" for spans
-        without entities, "*" for spans whose characters are in entities of any ends and label, and "" to ignore the
-        proposals. The key "*" stands for all labels that are not keys; without this key, these labels stay unchanged.
+    labels (Mapping[str, str]): Label of the source → label of the corpus. Three other values are allowed: "O" says that
+        the span has no entities, "*" says that each of its characters is in some entity, whose ends and label are
+        unknown, and with "" the proposals are ignored. The key "*" stands for all labels that are not keys; without
+        this key, these labels stay unchanged.
     min_score (float): Proposals with a lower score are ignored. Proposals without a score are kept.
     options (Mapping[str, Any]): The settings that only this type of source has: key → value. Paths are relative to the
         folder of the TOML file.
@@ -159,7 +160,7 @@ class _Check:
         self.origin = origin
 
     def wrong(self, key: str, expected: str, seen: object) -> UsageError:
-        """Return a UsageError which says that `key` has the value `seen` and must have the value `expected`."""
+        """Return a UsageError which says that `key` is `seen` and must be `expected`, a phrase such as "a number"."""
         return UsageError(Errors.ZT779.format(origin=self.origin, key=key, expected=expected, seen=repr(seen)[:80]))
 
     def keys(self, where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -185,6 +186,7 @@ class _Check:
         table (Mapping[str, Any]): The table.
         number (int): Number of the table in the file, from 1, for messages.
         labels (list[str]): Labels of the corpus.
+        RETURNS (SourceSettings): The settings.
         RAISES (UsageError): If a key, label or value is wrong.
         """
         type_, name = table.get("type"), table.get("name", table.get("type"))
@@ -213,7 +215,14 @@ class _Check:
         return SourceSettings(name, type_, precision, label_map, min_score, options)
 
     def _options(self, where: str, options: Mapping[str, Any]) -> None:
-        """Raise a UsageError if an own key of a source has a value of a wrong type."""
+        """Raise a UsageError if a value in `SourceSettings.options` has a wrong type.
+
+        The values of "words", "patterns" and "prompts" must be non-empty tables, and those of "prompts" must have only
+        non-empty strings. All other values must be non-empty strings.
+
+        where (str): Name of the source in the message, such as "source 'places'".
+        options (Mapping[str, Any]): The settings that only some types of sources have: key → value.
+        """
         for key, value in options.items():
             if key in TABLES:
                 if not isinstance(value, dict) or not value:
@@ -233,8 +242,8 @@ class _Check:
 def _own_labels(options: Mapping[str, Any], label_map: Mapping[str, str]) -> list[str]:
     """Return the labels that are keys of `words`, `patterns` or `prompts` of a source, mapped to labels of the corpus.
 
-    options (Mapping[str, Any]): The settings that only this type of source has.
-    label_map (Mapping[str, str]): The setting `labels` of the source.
+    options (Mapping[str, Any]): The `SourceSettings.options` of the source.
+    label_map (Mapping[str, str]): The setting `labels` of the source. Labels that are not keys stay unchanged.
     """
     tables = [options[key] for key in ("words", "patterns", "prompts") if key in options]
     return [label_map.get(label, label) for table in tables for label in table]

@@ -20,14 +20,14 @@ TIE_BREAK = 1e-3  # prefers the label that is first in the settings
 
 
 class ProposalSource(Protocol):
-    """Interface of a source: a function from texts to proposed entities."""
+    """Interface of a source, a function that proposes entities. `annotate_partially` calls it for batches of texts."""
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
         """Find the entities that this source proposes for each text.
 
         texts (Sequence[str]): The texts.
-        RETURNS (list[list[Found]]): For each text, entities with character offsets and labels of the source. They may
-            overlap, and may be in any order.
+        RETURNS (list[list[Found]]): For each text, entities with character offsets, a label of the source, and a score
+            from 0 to 1 (None for no score). They may overlap, and may be in any order.
         """
         ...
 
@@ -46,7 +46,7 @@ class GazetteerSource:
         self._labels = list(words)
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Return the words of the list that occur in each text, without scores."""
+        """Return, for each text, the words of the list that occur in it. All scores are None."""
         return [list(self._find(text)) for text in texts]
 
     def _find(self, text: str) -> Iterator[Found]:
@@ -97,7 +97,9 @@ class PatternSource:
                     raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=error)) from error
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Return the matches in each text, without scores.
+        """Return, for each text, the first MAX_MATCHES (10,000) matches of each pattern. All scores are None.
+
+        Empty matches are left out.
 
         RAISES (CorpusError): If a pattern takes more than `PATTERN_SECONDS` for one text.
         """
@@ -150,7 +152,7 @@ class PipelineSource:
         self._nlp = nlp
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Return the `doc.ents` of each text, with their scores if the pipeline computes any."""
+        """Return, for each text, the entities in `doc.ents`, with their scores (None if they have none)."""
         from ..components.span_annotations import get_score
 
         return [
@@ -196,7 +198,8 @@ class GlinerSource:
 
         Predictions that begin or end inside a word are dropped.
 
-        answers (Iterable[Mapping[str, Any]]): Predictions of GLiNER, with character offsets in the text with spaces.
+        answers (Iterable[Mapping[str, Any]]): Predictions of GLiNER: "start" and "end" in characters of the text with
+            spaces, "label" (words of `prompts`, which are replaced by their label) and "score".
         words (Sequence[tuple[int, int]]): Start and end of each word in the text without the added spaces.
         """
         lengths = [end - start for start, end in words]
@@ -218,5 +221,5 @@ class AnswersSource:
         self._answers = answers
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Return the entities of each text in the file, without scores; none for a text that the file lacks."""
+        """Return, for each text, its entities in the file: none if the file lacks the text. All scores are None."""
         return [[Found(*entity, None) for entity in self._answers.get(text, ())] for text in texts]

@@ -102,7 +102,13 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
-    """Create a document of a text with character tokens, and set the entities and scores in `found`."""
+    """Return a new document with entities in `doc.ents`.
+
+    Their scores are in `doc.spans["ner"]` and in `doc.user_data`, where `ent._.score` finds them.
+
+    nlp (Language): Pipeline with a character tokenizer.
+    found (Sequence[Found]): Entities of the text, no two of which overlap. A missing score becomes 0.
+    """
     from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def source_folder(name: str) -> Path:
     """Return the folder of a spaCy pipeline or exported model.
 
-    name (str): Folder of an exported model; or name of an installed package, which takes precedence over the folder of
-        a pipeline; or folder of a pipeline.
+    If a folder and an installed package have this name, an exported model in the folder takes precedence over the
+    package, and the package takes precedence over a pipeline in the folder.
+
+    name (str): A folder, or the name of an installed package.
     RETURNS (Path): The folder itself, or the folder of the package.
     RAISES (ZhTwNerError): If the folder or package does not exist.
     """

@@ -1,4 +1,4 @@
-"""Recognizer of a spaCy pipeline."""
+"""Recognize entities of texts with a spaCy pipeline, for the service, batch annotation and other callers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,7 +57,8 @@ class SpacyRecognizer:
         texts (Sequence[str]): Any number of texts, of any length up to `nlp.max_length`.
         gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without
             matches. None instead of a sequence: no text has matches.
-        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
+        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters. If the pipeline has
+            `zh_tw_crf_spans`, each tuple is a `FoundEntities`, whose attribute `spans` has the overlapping entities.
         RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """
         with self._memory_zone():
@@ -110,7 +111,10 @@ class SpacyRecognizer:
                 yield
 
     def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
-        """Process one long document. After each component, the thread may do other work (a safe point).
+        """Process one document with one component after the other, and return its entities.
+
+        It is called if long texts may be interrupted. After each component is a safe point, where this thread may
+        process other texts before it continues (see the module `safe_points`).
 
         If the last component that sets entities is a CRF recognizer, its prediction is returned without being written
         to the document: writing the entities of a million characters would hold the GIL for a tenth of a second.
@@ -125,7 +129,11 @@ class SpacyRecognizer:
         return self._entities(doc)
 
     def _entities(self, doc: Doc) -> tuple[Found, ...]:
-        """Return the entities of a document with scores and normal forms, and its overlapping entities, if any."""
+        """Return the entities in `doc.ents`, with character offsets, scores and normal forms.
+
+        RETURNS (tuple[Found, ...]): The entities. If the pipeline has `zh_tw_crf_spans`, the tuple is a
+            `FoundEntities`, whose attribute `spans` has the overlapping entities in `doc.spans`.
+        """
         scores = read_scores(doc)  # all at once; `entity_score` searches the scores of the document for each entity
         found: list[Found] = []
         for ent in doc.ents:
@@ -153,6 +161,7 @@ def load_spacy_recognizer(
     gpu_id (int): GPU id, or -1 for the CPU.
     learn_characters (bool): Whether to add all characters of ASCII and Big5 to the vocabulary permanently.
     RETURNS (SpacyRecognizer): The recognizer.
+    RAISES (ZhTwNerError): If the pipeline cannot be loaded, or there is no GPU of this id.
     """
     if gpu_id >= 0:
         require_gpu(gpu_id)
@@ -184,9 +193,13 @@ def _is_unicode(text: str) -> bool:
 
 
 def _write_matches(doc: Doc, hints: Hints) -> None:
-    """Write gazetteer matches to `doc.spans`, where the CRF components of the pipeline read them.
+    """Write gazetteer matches to `doc.spans["gazetteer"]`, where the CRF components of the pipeline read them.
 
-    The component `zh_tw_gazetteer` writes its matches to the same place.
+    If `hints.override` is True, they are written to `doc.ents` instead, and are kept as entities. The component
+    `zh_tw_gazetteer` writes its matches in the same way.
+
+    doc (Doc): The document, before the components are called; changed in place.
+    hints (Hints): The matches, with offsets in characters. Those that begin or end inside a token are dropped.
     """
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # Matches that do not start and end at token boundaries are dropped.

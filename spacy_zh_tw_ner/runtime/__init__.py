@@ -2,7 +2,8 @@
 
     text ──▶ characters ──windows──▶ wordpieces ──session──▶ emissions ──CRF──▶ entities (+ scores)
 
-The entities equal those of the exported pipeline, and the process needs a third of its memory.
+`load(folder)` returns an `ExportedRecognizer`. It is called with a list of texts, and returns the entities of each
+text. They equal those of the exported pipeline, and the process needs a third of its memory.
 """
 
 from ..entities import Found

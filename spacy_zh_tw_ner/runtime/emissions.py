@@ -32,9 +32,11 @@ _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
 class Characters(NamedTuple):
-    """Tokens of a text, each one character long.
+    """Tokens of a text, each one character long, as arrays.
 
-    They have their offsets and wordpieces, and marks for ends of clauses and white space.
+    offsets: (n_tokens,) offset of each token in the text. ids: (n_wordpieces,) wordpiece ids of all tokens, in order.
+    counts: (n_tokens,) number of wordpieces of each token. clause_ends: (n_clauses,) indices of the tokens that end a
+    clause, ascending. is_white_space: (n_tokens,) whether each token is white space.
     """
 
     offsets: IndicesT  # (n_tokens,) offset of each token in the text
@@ -60,7 +62,8 @@ def read_characters(text: str, exported: Exported) -> Characters:
 
     text (str): The text.
     exported (Exported): Holds the wordpieces of all code points.
-    RETURNS (Characters): One token for each code point. A single space between two tokens gets no token.
+    RETURNS (Characters): One token for each code point, except a single space between two tokens: as in spaCy, it
+        belongs to the token before it.
     RAISES (TextError): If the text has a lone surrogate.
     """
     codes = code_points(text)
@@ -85,6 +88,10 @@ class _TextWindow(NamedTuple):
 
     The own tokens of a window are the tokens whose emissions are taken from this window. All other tokens of the window
     are context.
+
+    text: Index of the text. window: The start and end of the window and of its own tokens, as token indices.
+    ids: Wordpiece ids, with the special wordpieces around the window.
+    starts, counts: (n_own_tokens,) index of the first wordpiece of each own token in `ids`, and number of wordpieces.
     """
 
     text: int  # index of the text
@@ -113,6 +120,8 @@ class Emitter:
     def _require_matching_graph(self) -> None:
         """Check the number of embeddings and of tags of the graph, by running it on the largest wordpiece id.
 
+        The constructor calls this method.
+
         RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """
         known = self._exported
@@ -135,7 +144,10 @@ class Emitter:
         return emissions
 
     def chunks(self, text: Characters) -> Iterator[EmissionsT]:
-        """Compute the emissions of a long text window by window. After each batch, the thread may do other work.
+        """Compute the emissions of a long text, one batch of windows at a time.
+
+        After each batch, `safe_point` is called. There, a service processes waiting short texts in the same thread, or
+        cancels the long text.
 
         text (Characters): The tokens of the text.
         YIELDS (EmissionsT): (n, n_tags) emissions of the next n tokens.
@@ -145,8 +157,9 @@ class Emitter:
             safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_TextWindow]:
-        """Cut a text into windows at clause ends; add the wordpieces `prefix` and `suffix` of the model to each window.
+        """Yield the windows of a text, cut at clause ends, with special wordpieces such as [CLS] and [SEP] around each.
 
+        text (Characters): The tokens of the text.
         index (int): Index of the text, which each window stores.
         """
         known = self._exported

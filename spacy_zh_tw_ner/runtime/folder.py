@@ -35,7 +35,12 @@ GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 
 
 class Exported(NamedTuple):
-    """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF."""
+    """Content of an exported model, except the graph: wordpieces of all code points, window size, labels and CRF.
+
+    `firsts` and `counts` have one value per code point: index of its first wordpiece in `ids`, and number of its
+    wordpieces. `size` and `overlap` are numbers of wordpieces: of a window, and of its context on each side. `prefix`,
+    `suffix` and `pad` are wordpiece ids. The comment of each field has more details.
+    """
 
     ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
     counts: npt.NDArray[np.int32]  # (0x110000,) number of wordpieces of each code point
@@ -57,7 +62,7 @@ class Exported(NamedTuple):
 
 
 def is_exported(folder: Path) -> bool:
-    """Return whether a folder has the files of an exported model."""
+    """Return whether a folder has the files `pipeline.json` and `model.onnx`. Their content is not checked."""
     return (folder / PIPELINE).is_file() and (folder / GRAPH).is_file()
 
 
@@ -89,7 +94,8 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
     """Check all fields of `pipeline.json`, and convert them.
 
     known (dict[str, Any]): The parsed JSON object.
-    RETURNS (dict[str, Any]): Name of a field of `Exported` → value, for all fields but ids, counts and firsts.
+    RETURNS (dict[str, Any]): Name → value of each field of `Exported`, except the arrays `ids`, `counts` and `firsts`,
+        which are from `pieces.npz`.
     RAISES (UnreadableFileError): If a field is missing or not valid.
     """
     labels = require_labels("labels", known.get("labels"))
@@ -120,7 +126,8 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
     key (str): Name of the value in the message.
     values (object): The JSON value: a list, or a list of lists, of numbers.
     legal (np.ndarray): Mask of the legal transitions; it has the expected shape.
-    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN.
+    RETURNS (np.ndarray): The scores in float32. Scores of illegal transitions are FORBIDDEN, a large
+        negative number.
     RAISES (UnreadableFileError): If the value has another type or shape, or a number is out of range.
     """
     shape = legal.shape

@@ -84,7 +84,12 @@ def require_own_weights(path: Path) -> None:
 
 
 def _require_inside(folder: Path, tensor: memoryview) -> None:
-    """Check that the weights of a tensor, if they are in another file, are in a long enough file of `folder`."""
+    """Check where the weights of a tensor are. If they are in another file, it must be in `folder` and long enough.
+
+    folder (Path): The folder of the graph.
+    tensor (memoryview): The encoded message of the tensor.
+    RAISES (UnreadableFileError): If the file is missing, outside of the folder, or too short.
+    """
     places = {_text(entry, KEY): _text(entry, VALUE) for number, entry in _fields(tensor) if number == EXTERNAL}
     if not places:
         return
@@ -100,7 +105,7 @@ def _require_inside(folder: Path, tensor: memoryview) -> None:
 
 
 def _text(message: memoryview, number: int) -> str:
-    """Return the text of the first field with the field number `number` in a message; "" if there is no such field."""
+    """Return the text of the first field of a protobuf message that has the field number `number`; "" if none has."""
     return next((bytes(value).decode() for n, value in _fields(message) if n == number), "")
 
 
@@ -124,6 +129,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Yield the number and the content of each length-delimited field of a protobuf message. Skip all other fields.
 
     https://protobuf.dev/programming-guides/encoding describes the format.
+
+    RAISES (UnreadableFileError): If the message is not valid protobuf.
     """
     place, end = 0, len(message)
     while place < end:
@@ -142,7 +149,13 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """Decode the variable-length integer at the position `place`; return it and the position after it."""
+    """Decode a variable-length integer of a protobuf message.
+
+    message (memoryview): The message.
+    place (int): Position of the first byte of the integer.
+    RETURNS (tuple[int, int]): The integer, and the position after its last byte.
+    RAISES (UnreadableFileError): If the message ends within the integer, or the integer has more than 10 bytes.
+    """
     value = shift = 0
     while True:
         require(place < len(message) and shift < 70, "the graph", shift, "protobuf")

@@ -20,10 +20,13 @@ BATCH_CHARS = 16_384  # largest number of characters of the texts that are proce
 
 
 class ExportedRecognizer:
-    """Recognizer of an exported model, with the same results as the exported pipeline.
+    """Recognizer of an exported model, with the same results as the exported pipeline. `load` creates it.
+
+    Call it with texts. The attribute `labels` has the labels that it predicts. Gazetteer matches may have the same
+    labels (`evidence_labels`). `span_labels`, the labels of overlapping entities, is always empty.
 
     exported (Exported): Wordpieces, labels and transitions of the model.
-    emitter (Emitter): Computes emissions.
+    emitter (Emitter): Computes emissions, the score of each tag for each token, with ONNX Runtime.
     """
 
     def __init__(self, exported: Exported, emitter: Emitter) -> None:
@@ -118,7 +121,7 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
 
 
 def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[str, Hints | None]]]:
-    """Group texts into batches of at most BATCH_CHARS characters."""
+    """Group texts, in order, into batches of at most BATCH_CHARS characters; a longer text is a batch of its own."""
     batch: list[tuple[str, Hints | None]] = []
     n_chars = 0
     for text, hints in texts:

@@ -124,7 +124,11 @@ class Access:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request (ASGI interface)."""
+        """Handle one request (ASGI interface): refuse it, or pass it to the application; then log and count it.
+
+        An unexpected error of the application is logged, and becomes a response with status 500 if none has begun. All
+        other kinds of scopes, such as "lifespan", are passed to the application unchanged.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -157,10 +161,13 @@ class Access:
             self._report(scope, exchange)
 
     def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
-        """Return the error response for a request with a forbidden `Host` or over the limit; None if it is accepted.
+        """Return the error response for a request that is not accepted; None if it is accepted.
+
+        The status is 400 for a forbidden `Host`, and 429 for more than `max_requests` concurrent requests, this request
+        included.
 
         scope (Scope): The ASGI scope of the request.
-        is_probe (bool): Whether the request is for health or metrics. Such requests have no limit.
+        is_probe (bool): Whether the request is for health or metrics. Such requests never get 429.
         """
         if self._hosts and scope["path"] not in ANY_HOST and not self._accepts_host(scope):
             return Refusal(400, Errors.ZT565)
@@ -189,7 +196,7 @@ class Access:
 class _Exchange:
     """Wrapper of the ASGI `receive` and `send` of a request, to record the status and a disconnection of the client.
 
-    A disconnection after the complete response is not recorded.
+    A disconnection after the complete response is not recorded. `send` also adds the security headers.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:

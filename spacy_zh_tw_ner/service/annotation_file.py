@@ -1,4 +1,7 @@
-"""Append lines to the file of collected annotations. A line that was written survives a crash of the machine."""
+"""Append lines to the file in which `serve --annotations` collects annotations.
+
+A line that was written survives a crash of the machine.
+"""
 
 import json
 import logging
@@ -24,7 +27,9 @@ log = logging.getLogger(__name__)
 
 
 class AnnotationFile:
-    """File of JSON lines. Lines are only appended, by one process at a time.
+    """File of JSON lines, to which lines are only appended, by one process at a time.
+
+    Each line is an event of Label Studio: an annotation was saved, or annotations were deleted.
 
     Each call of `append` opens the file, locks it, writes all its lines at once, and waits until they are on the disk.
     If the process is killed while it writes, the file ends in an incomplete line. The next call of `append` removes
@@ -114,7 +119,10 @@ class AnnotationFile:
 
 
 def _require_own(path: Path) -> None:
-    """Raise an OutputError if a file is neither empty nor begins with an event, such as a corpus given by mistake."""
+    """Raise an OutputError if a file has content that does not begin with an event of Label Studio.
+
+    Such a file may be a corpus that was given by mistake.
+    """
     if not path.is_file():
         return
     with path.open("rb") as file:

@@ -83,14 +83,14 @@ def _handle_refusal(request: Request, error: Exception) -> Response:
 
 
 def _handle_invalid_query(request: Request, error: Exception) -> Response:
-    """Answer a request whose URL has invalid query parameters with 422."""
+    """Answer a request with invalid query parameters with 422, and a JSON body with a message about the first one."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return Refusal(422, describe_invalid(first["loc"][1:], first, set(Options.model_fields))).response()
 
 
 def _handle_unknown_route(request: Request, error: Exception) -> Response:
-    """Answer an unknown path or method with the JSON body of an error."""
+    """Answer an unknown path (404) or method (405) with the status of `error` and a JSON body that has the message."""
     assert isinstance(error, HTTPException)
     response = Refusal(error.status_code, Errors.ZT517.format(problem=error.detail)).response()
     response.headers.update(error.headers or {})
@@ -98,7 +98,7 @@ def _handle_unknown_route(request: Request, error: Exception) -> Response:
 
 
 def _add_pages(app: FastAPI) -> None:
-    """Add a route for each file of PAGES. The files are read once, at the start."""
+    """Add a route for each file of PAGES, which maps URL paths to files. The files are read once, in this call."""
     for route, (name, media_type) in PAGES.items():
         content = files(__package__).joinpath("pages", name).read_bytes()
         app.add_api_route(route, _serve(content, media_type), include_in_schema=False)

@@ -69,7 +69,10 @@ class ConnectionPool:
         return len(self._waiting) + len(self._busy)
 
     def add(self, connection: "Connection") -> None:
-        """Add a new connection; at the limit, close the one that has waited longest for a request."""
+        """Add a new connection as waiting. At the limit, close the one that has waited longest before.
+
+        If none is waiting at the limit, the new connection is added nevertheless.
+        """
         if len(self) >= self.limit and self._waiting:
             oldest = next(iter(self._waiting))
             self.drop(oldest, "limit")
@@ -87,12 +90,12 @@ class ConnectionPool:
             self._busy.add(connection)
 
     def remove(self, connection: "Connection") -> None:
-        """Remove a closed connection."""
+        """Remove a closed connection. Nothing happens if it is not in the pool."""
         self._waiting.pop(connection, None)
         self._busy.discard(connection)
 
     def drop(self, connection: "Connection", reason: str) -> None:
-        """Abort a connection: close it at once and discard buffered data.
+        """Abort a connection: remove it from the pool, close it at once, and discard buffered data.
 
         connection (Connection): A connection of the pool.
         reason (str): The exceeded limit, passed to `on_drop`.
@@ -218,7 +221,10 @@ class Connection(H11Protocol):
         return False
 
     def refuse_late_header(self) -> None:
-        """Close a connection whose headers are late; send a 408 response if part of them was received."""
+        """Close a connection whose headers are late; send a 408 response if part of them was received.
+
+        `ConnectionPool.sweep` calls it.
+        """
         if self._ignored and not self._requests and not self.transport.get_write_buffer_size():
             self._answer(HTTPStatus.REQUEST_TIMEOUT, Errors.ZT564.format(seconds=self._pool.header_timeout))
         else:
@@ -238,7 +244,7 @@ class Connection(H11Protocol):
             self._answer(HTTPStatus.BAD_REQUEST, Errors.ZT566)
 
     def _answer(self, status: HTTPStatus, message: str) -> None:
-        """Send an error response although no request was parsed, and close the connection."""
+        """Send an error response with a JSON body although no request was parsed, and close the connection."""
         body = json.dumps(Refusal(status, message).body).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"

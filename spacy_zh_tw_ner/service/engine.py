@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 
 class _Abandoned(BaseException):
-    """Raised at a safe point to stop processing a text whose result is no longer needed.
-
-    It is a BaseException, so that no component of a pipeline catches it.
-    """
+    """Raised at a safe point to stop a text whose result is not needed. No component catches a BaseException."""
 
 
 class Batch(NamedTuple):
-    """Statistics of one processed batch, passed to `on_batch`."""
+    """Statistics of a batch for `on_batch`: pipeline (its name), n_texts, n_chars (of all texts), seconds, labels.
+
+    seconds: Processing time, without that of nested batches. labels: Label → number of entities found.
+    """
 
     pipeline: str  # name of the pipeline
     n_texts: int
@@ -57,7 +57,7 @@ class Engine:
     models (ModelCache): The pipelines. Only the inference thread calls them.
     batch_chars (int): Largest total cost of a batch; a text that costs more is processed alone.
     queue_chars (int): Largest total cost of all queued short texts, and of all long ones with the same ⌊log2(length)⌋.
-    on_batch (Callable[[Batch], None]): Called after each batch.
+    on_batch (Callable[[Batch], None]): Called by the inference thread after each batch.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Engine:
         return self._closed
 
     def pipeline(self, name: str | None = None) -> ServedPipeline:
-        """Return the pipeline that new requests with this name use; None for the default one."""
+        """Return the pipeline for new requests with this name (None: the default). Raise KeyError for other names."""
         return self.models[self.names[0] if name is None else name]
 
     @property
@@ -169,7 +169,7 @@ class Engine:
         return QueueFull(429, Errors.ZT510.format(seconds=seconds), retry_after=seconds)
 
     def withdraw(self, texts: Sequence[QueuedText]) -> None:
-        """Remove texts whose results are no longer needed; a long text in progress stops at its next safe point."""
+        """Cancel queued texts, and remove them from the queue; a long text in progress stops at its next safe point."""
         for queued in texts:
             queued.abandoned = True
         gone = {queued for queued in texts if queued.future.cancel()}

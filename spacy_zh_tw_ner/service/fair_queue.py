@@ -15,10 +15,11 @@ SLICED_CHARS = 2_048
 
 
 class QueuedText:
-    """A queued text. Its `future` gets the entities or the error.
+    """A queued text. Its `future`, a `concurrent.futures.Future`, gets the entities (tuple of `Found`) or the error.
 
     `cost` is the number of characters plus TEXT_COST. The sums of costs in the queue and in a batch are limited.
-    `abandoned` is set to True when the result is no longer needed.
+    The engine sets `abandoned` to True when the result is no longer needed. Then the processing of a long text ends
+    early.
 
     pipeline (ServedPipeline): The pipeline that processes the text.
     text (str): The text.
@@ -40,7 +41,10 @@ class QueuedText:
 
     @property
     def size_class(self) -> int:
-        """Return 0 for short texts, else ⌊log2(characters)⌋ + 1. The queue limit applies to each class separately."""
+        """Return 0 if `is_long` is False, else ⌊log2(characters)⌋ + 1.
+
+        The queue limit applies to each class separately.
+        """
         return len(self.text).bit_length() if self.is_long else 0
 
 
@@ -84,7 +88,11 @@ class FairQueue:
         return all(not self._waiting[size] or self._waiting[size] + cost <= limit for size, cost in added.items())
 
     def add(self, owner: Hashable, texts: Sequence[QueuedText]) -> None:
-        """Append texts to the sub-queue of an owner."""
+        """Append texts to the sub-queue of an owner. The caller checks `has_room` before.
+
+        owner (Hashable): Any object that identifies the request or stream.
+        texts (Sequence[QueuedText]): The texts.
+        """
         if texts:
             self._owners.setdefault(owner, deque()).extend(texts)
         for queued in texts:

@@ -1,4 +1,7 @@
-"""HTTP error responses: status, code and message. A message quotes no text of the request, only short option values."""
+"""HTTP error responses: status, code and message.
+
+A message never quotes a text to annotate. It may quote a short option of the request, such as the name of a pipeline.
+"""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -9,7 +12,7 @@ from ..errors import Errors, ServiceError
 
 
 class ClientGone(Exception):
-    """Raised if the client disconnects before its response is complete."""
+    """Raised by a route if the client disconnects before its response is complete. `Access` then logs status 499."""
 
 
 class Refusal(ServiceError):
@@ -26,7 +29,7 @@ class Refusal(ServiceError):
 
     @property
     def body(self) -> dict[str, dict[str, str]]:
-        """Body of the response: `{"error": {"code": …, "message": …}}`."""
+        """Body of the response: `{"error": {"code": …, "message": …}}`, with the code of the message, such as ZT508."""
         return {"error": {"code": self.code, "message": str(self)}}
 
     def response(self) -> JSONResponse:
@@ -59,7 +62,7 @@ def describe_invalid(path: Sequence[int | str], error: Mapping[str, Any], known:
     path (Sequence[int | str]): Field names and list indices that lead to the invalid value.
     error (Mapping[str, Any]): pydantic's error with `type` and `msg`.
     known (Set[str]): Field names that the message may quote. It leaves out other names, because the client chose them.
-    RETURNS (str): The message ZT508, which names the field and the problem.
+    RETURNS (str): `Errors.ZT508`, formatted with the field and the problem.
     """
     field = ".".join(str(part) for part in path if isinstance(part, int) or part in known)
     problem = "has an unknown field, remove it" if error["type"] == "extra_forbidden" else error["msg"]

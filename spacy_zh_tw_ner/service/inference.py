@@ -147,7 +147,7 @@ async def request_gazetteer(
 
 
 def _check_label(label: str, known: Sequence[str]) -> None:
-    """Raise a `Refusal` with status 422 if the pipeline does not have the label."""
+    """Raise a `Refusal` with status 422 if a label of a request is not in `known`, the labels of the pipeline."""
     if label not in known:
         raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
 
@@ -193,7 +193,7 @@ async def recognize(
 
 
 async def await_in_time(queued: QueuedText, timeout: float) -> tuple[Found, ...]:
-    """Await the entities of a queued text.
+    """Await the entities of a queued text. After an error, the caller must withdraw the text from the engine.
 
     queued (QueuedText): The text.
     timeout (float): Time limit in seconds.

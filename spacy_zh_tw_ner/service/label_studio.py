@@ -160,6 +160,10 @@ def _controls(config: str | None, pipeline: ServedPipeline) -> tuple[SpanControl
 def _target(label: str, controls: Sequence[SpanControl]) -> tuple[SpanControl, str] | None:
     """Find the label of the project that corresponds to a label of the pipeline.
 
+    It is an equal one or, if there is none, one that differs in upper and lower case only.
+
+    label (str): The label of the pipeline.
+    controls (Sequence[SpanControl]): The span controls of the project, with its labels.
     RETURNS (Optional[tuple[SpanControl, str]]): The first control that has a corresponding label, and this label; None
         if no control has one.
     """

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 def label_studio_routes(backend: LabelStudioBackend, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
     """Build the routes `/health`, `/setup`, `/versions`, `/predict` and `/webhook`.
 
+    Label Studio calls `/setup` to check the labels of a project, `/predict` for predictions, and `/webhook` to send
+    finished annotations. `/health` answers that the service runs, and `/versions` names the version of the pipeline.
+
     backend (LabelStudioBackend): Answers the requests.
     settings (ServiceSettings): Limits of requests.
     check_key (Callable): Dependency that checks the API key. All routes except `/health` need it.
@@ -85,5 +88,8 @@ def label_studio_routes(backend: LabelStudioBackend, settings: ServiceSettings, 
 
 
 def _body(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the OpenAPI description of a request body that is parsed as a pydantic model."""
+    """Return the OpenAPI description of a request body that is parsed as a pydantic model.
+
+    RETURNS (dict[str, Any]): An object with the key "requestBody", for `openapi_extra` of a route.
+    """
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema_without_references(model)}}}}

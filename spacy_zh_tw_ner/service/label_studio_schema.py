@@ -9,7 +9,10 @@ from .schema import TEXT
 
 
 class ProjectRequest(BaseModel):
-    """Fields of all requests of Label Studio. Further fields, such as its access token, are ignored and not stored."""
+    """Base of `/setup` and `/predict` requests, which have the id of the Label Studio project (`project`).
+
+    Other fields that Label Studio sends, such as its access token, are ignored and not stored.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -22,7 +25,10 @@ class ProjectRequest(BaseModel):
 
 
 class SetupRequest(ProjectRequest):
-    """Body of `/setup`. Label Studio sends it when a project is connected, and before it asks for predictions."""
+    """Body of `/setup`. Label Studio sends it when a project is connected, and before it asks for predictions.
+
+    The field `schema`, which is the attribute `config` here, is the labelling configuration as XML.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"project": "1", "schema": EXAMPLE}]})
 
@@ -87,7 +93,11 @@ class ModelVersions(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """Response of `/predict`: one prediction per task, in the order of the request."""
+    """Response of `/predict`: one prediction per task, in the order of the request, and the version of the pipeline.
+
+    A prediction has the fields `result` (a list of regions, one per entity), `score` (the lowest score of the entities;
+    missing if no entity has a score) and `model_version`.
+    """
 
     results: list[dict[str, Any]]
     model_version: str

@@ -31,7 +31,7 @@ class PolicyBody(BaseModel):
 
 
 class MaskRequest(EntitiesRequest):
-    """Request with one text or many, and the masking policy for their entities."""
+    """Body of `/v1/mask`: one text or many, and the masking policy for their entities."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -52,7 +52,9 @@ class MaskRequest(EntitiesRequest):
 
 
 class ReplacementAnswer(BaseModel):
-    """One replacement in a masked text. It does not contain the original characters, which the client has."""
+    """One replacement in a masked text. It does not contain the original characters, which the client has.
+
+    `text` is the replacement. All offsets are in the unit that the response states in `offset_unit`."""
 
     model_config = ConfigDict(title="Replacement")
 

@@ -12,7 +12,11 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
-    """Metrics of one service, in their own registry."""
+    """Metrics of one service, in a Prometheus registry of their own.
+
+    The service creates one object. It counts responses and dropped connections directly in the attributes `requests`,
+    `seconds` and `dropped`. The methods report everything else.
+    """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -45,12 +49,12 @@ class Metrics:
         self._queue_characters = Gauge(f"{NAME}_queue_characters", "Characters in the queue.", registry=registry)
 
     def watch(self, engine: Engine) -> None:
-        """Report the length of the queue of this engine whenever metrics are collected."""
+        """Report the numbers of texts and characters in the queue of this engine whenever metrics are collected."""
         self._queue_texts.set_function(lambda: engine.waiting[0])
         self._queue_characters.set_function(lambda: engine.waiting[1])
 
     def watch_connections(self, pool: Sized) -> None:
-        """Report the number of open connections of this pool whenever metrics are collected."""
+        """Report `len(pool)`, the number of open connections, whenever metrics are collected."""
         self._connections.set_function(lambda: len(pool))
 
     def count_batch(self, batch: Batch) -> None:

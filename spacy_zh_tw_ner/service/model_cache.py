@@ -42,6 +42,7 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
 class ServedPipeline:
     """One version of a pipeline that requests can name.
 
+    `version` identifies the files from which it was, or will be, loaded; `size` is their total size in bytes.
     `recognizer` is None while it is not in memory. `labels`, `span_labels`, `evidence_labels` and `min_score` are those
     of the recognizer. They are set when it is first loaded, and kept after it is unloaded. Before, `labels` is None.
 
@@ -67,15 +68,20 @@ class ServedPipeline:
             raise SettingError(Errors.ZT504.format(name=name, size=self.size / 2**20, limit=limit / 2**20))
 
     def free_when_unused(self) -> None:
-        """Free the memory after the last request that uses this pipeline. Further calls have no effect."""
+        """Arrange that memory is freed when nothing refers to this object any more: after the last request with it.
+
+        This method returns at once. Further calls have no effect.
+        """
         if self._freeing is None:
             self._freeing = weakref.finalize(self, _free_memory)
             self._freeing.atexit = False
 
     def load(self, load: LoadT) -> Recognizer:
-        """Load and return the recognizer, and set the attributes that describe it: version, labels and `min_score`.
+        """Load and return the recognizer, and set `recognizer` and the attributes that describe it.
 
-        load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
+        These are `version`, `labels`, `span_labels`, `evidence_labels` and `min_score`.
+
+        load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package. Its errors are not caught.
         """
         _, self.version = _describe_files(self.name, source_folder(self.source))
         recognizer = load(self.source)
@@ -108,7 +114,7 @@ class ModelCache:
         self._lock = threading.Lock()  # for changes of the two dictionaries
 
     def __getitem__(self, name: str) -> ServedPipeline:
-        """Return the pipeline that new requests with this name use."""
+        """Return the pipeline that new requests with this name use. An unknown name raises a KeyError."""
         return self._current[name]
 
     @property
@@ -123,6 +129,9 @@ class ModelCache:
 
         wanted (ServedPipeline | str): A pipeline, or the name of one. A pipeline that is not in memory and has been
             replaced since is not loaded: the pipeline that has replaced it is used.
+        RETURNS (Recognizer): The recognizer, which is now the most recently used one.
+        RAISES (KeyError): If there is no pipeline of this name.
+        RAISES (ZhTwNerError): If the recognizer cannot be loaded.
         """
         pipeline = self._current[wanted] if isinstance(wanted, str) else wanted
         if pipeline.recognizer is None:

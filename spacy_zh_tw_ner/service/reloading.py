@@ -28,7 +28,8 @@ class Reloaded(NamedTuple):
     """Result of a successful reload.
 
     pipeline: Name of the pipeline.
-    replaced: Whether a newer version is served now. False if the files of the pipeline have not changed.
+    replaced: Whether the files were loaded again and are served now. False if the pipeline was in memory and its files
+        have not changed.
     version, former_version: Versions that are served now, and that were served before.
     f, former_f: Micro F of exact entities of both versions on the dev corpus, 0 to 100; None without a corpus.
     """
@@ -66,7 +67,10 @@ class Reloader:
             read_dev(corpus)
 
     def reload_all(self) -> None:
-        """Reload all pipelines in memory, and log the results. Pipelines not in memory are loaded when first used."""
+        """Reload all pipelines in memory, and log the results. The handler of SIGHUP calls it in a thread.
+
+        Errors are logged, not raised. Pipelines that are not in memory are loaded when they are first used.
+        """
         for name in self._engine.loaded:
             with suppress(Refusal):
                 self.reload(name)
@@ -109,7 +113,10 @@ class Reloader:
 
     @contextmanager
     def _explained(self, name: str) -> Iterator[None]:
-        """Context manager for a reload: log any error, and raise it as a `Refusal` with status 409 or 503."""
+        """Context manager for a reload: log any error, and raise it as a `Refusal` with status 409 or 503.
+
+        name (str): Name of the pipeline, for the message.
+        """
         try:
             yield
             return
@@ -204,7 +211,7 @@ def read_dev(corpus: Path) -> list["Doc"]:
 def named_corpora(arguments: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     """Parse the values of `--reload-dev`: `CORPUS` or `NAME=CORPUS`.
 
-    arguments (Sequence[str]): The values.
+    arguments (Sequence[str]): The values. `CORPUS` without a name is the corpus of the default pipeline.
     names (Sequence[str]): Names of the served pipelines; the first is the default.
     RETURNS (dict[str, Path]): Name of a pipeline → corpus.
     RAISES (UsageError): If a pipeline or corpus does not exist, or two corpora are given for one pipeline.

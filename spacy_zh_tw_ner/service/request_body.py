@@ -109,7 +109,10 @@ def parse(model: type[ModelT], body: bytes) -> ModelT:
 
 
 def _field_names(model: type[BaseModel]) -> set[str]:
-    """Return the field names of a model and, recursively, of the models that its fields contain."""
+    """Return the field names of a model and, recursively, of the models that its fields contain.
+
+    The message for an invalid value names only fields in this set.
+    """
     inner = (part for field in model.model_fields.values() for part in (field.annotation, *get_args(field.annotation)))
     models = [part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)]
     return set(model.model_fields).union(*map(_field_names, models))

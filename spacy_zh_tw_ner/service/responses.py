@@ -58,7 +58,8 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
     text (str): The text.
     found (tuple[Found, ...]): Entities in ascending order, with offsets in code points.
     options (Options): `labels` and `min_score` select entities; `offset_unit` is the unit of the offsets.
-    YIELDS (dict[str, Any]): The fields of an `EntityAnswer`.
+    YIELDS (dict[str, Any]): The fields of an `EntityAnswer`: "start", "end", "label", "score", "text" and, if there
+        is a normal form, "normalized".
     """
     convert = OffsetConverter(text, options.offset_unit)
     for start, end, label, score, normalized in found:
@@ -76,7 +77,8 @@ def overlapping_entities(text: str, spans: tuple[Found, ...], options: Options) 
     text (str): The text.
     spans (tuple[Found, ...]): Entities sorted by start, with offsets in code points; their ends are in any order.
     options (Options): `labels` and `min_score` select entities; `offset_unit` is the unit of the offsets.
-    YIELDS (dict[str, Any]): The fields of an `EntityAnswer`.
+    YIELDS (dict[str, Any]): The fields of an `EntityAnswer`: "start", "end", "label", "score", "text" and, if there
+        is a normal form, "normalized".
     """
     convert = OffsetConverter(text, options.offset_unit)
     units = {offset: convert(offset) for offset in sorted({offset for span in spans for offset in span[:2]})}
@@ -89,7 +91,8 @@ async def dump_found(text: str, found: tuple[Found, ...], options: Options, paus
     """Serialize the field `entities` of a result and, if the pipeline finds overlapping entities, the field `spans`.
 
     text (str): The text.
-    found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points.
+    found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points. If the pipeline
+        finds overlapping entities, this tuple is a `FoundEntities`, whose attribute `spans` has them.
     options (Options): Options of the request.
     pause (Pause): Awaited after every ENTITIES_PER_STEP entities.
     RETURNS (bytes): The fields of a JSON object in UTF-8, without its braces.

@@ -148,7 +148,9 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
 
 def reload_routes(engine: Engine, reloader: Reloader, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
-    """Build the route `/v1/reload`, which loads the present files of a pipeline and serves them if they are not worse.
+    """Build the route `/v1/reload`, which loads the present files of a pipeline, and serves them.
+
+    If the pipeline has a dev corpus, files with a lower F on it are not served.
 
     engine (Engine): Has the names of the pipelines.
     reloader (Reloader): Loads and compares the new version of a pipeline, and replaces the old one.
@@ -239,8 +241,8 @@ def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> 
 def _lines_schema() -> dict[str, Any]:
     """Return the JSON schema of the body of a stream, a string of JSON lines.
 
-    OpenAPI cannot describe the lines of a body. So `x-line` has the schema of a line, and `x-first-line`
-    the schema of the optional header.
+    OpenAPI cannot describe the lines of a body. So the key `x-line` has the schema of a line, and `x-first-line` that
+    of an optional first line, which has a gazetteer for all lines after it.
     """
     schema, first = schema_without_references(StreamLine), schema_without_references(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])

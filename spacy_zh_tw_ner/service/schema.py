@@ -24,7 +24,7 @@ ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Remove null from the JSON schema of a field, in place.
+    """Remove null from the JSON schema of a field, in place. pydantic calls it, as `json_schema_extra` of the field.
 
     Requests may leave the field out, but not set it to null.
     """
@@ -133,7 +133,7 @@ class StreamLine(BaseModel):
 
 
 class EntityAnswer(BaseModel):
-    """Named entity in a response."""
+    """Named entity in a response. `start` and `end` are offsets in the text as sent, in the unit of the request."""
 
     __qualname__ = "Entity"  # its name in the OpenAPI document
     model_config = ConfigDict(title="Entity", json_schema_extra={"examples": [_FOUND[0]]})
@@ -206,7 +206,7 @@ class Pipeline(BaseModel):
 
 
 class ReloadAnswer(BaseModel):
-    """Response of `/v1/reload`."""
+    """Response of `/v1/reload`: whether the served pipeline was replaced, its version, and F before and after."""
 
     pipeline: str
     replaced: bool = Field(description="False if the files have not changed since they were loaded.")
@@ -217,7 +217,11 @@ class ReloadAnswer(BaseModel):
 
 
 class Service(BaseModel):
-    """Response of `/v1/service`: the served pipelines, and the limits of requests."""
+    """Response of `/v1/service`: the served pipelines, and the limits of requests.
+
+    The limits are the number of texts in a request (a stream may have more), of characters in a text, of words in a
+    gazetteer, of characters in such a word, and of bytes in a request body.
+    """
 
     version: str
     pipelines: list[Pipeline]

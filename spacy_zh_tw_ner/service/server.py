@@ -76,7 +76,14 @@ def _run(
     host: str,
     drain: float,
 ) -> None:
-    """Reduce the limits to what the operating system allows, create the server, and run it until it is stopped."""
+    """Reduce the limits to what the operating system allows, create the server, and run it until it is stopped.
+
+    engine (Engine), metrics (Metrics): From `create_engine`.
+    settings (ServiceSettings): Limits, API key, and allowed origins and hosts.
+    sockets (list[socket.socket]): From `bind`.
+    host (str): Address of the sockets, for messages.
+    drain (float): Seconds to answer accepted requests on shutdown.
+    """
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -145,14 +152,20 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen on the sockets, and start the task that closes connections over their time limits."""
+        """Start to listen on the sockets, and start the task that closes connections over their time limits.
+
+        uvicorn calls it in `run`, with the sockets that were passed to `run`.
+        """
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(BACKLOG)
         self._sweeper = asyncio.ensure_future(self.pool.sweep_forever())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer accepted requests. Requests that are not answered within the drain time get 503."""
+        """Answer accepted requests. Requests that are not answered within the drain time get 503.
+
+        uvicorn calls it after SIGTERM or SIGINT, with the sockets that were passed to `run`.
+        """
         cut = asyncio.get_running_loop().call_later(self._drain, self._engine.abandon)
         await super().shutdown(sockets)
         cut.cancel()

@@ -16,7 +16,8 @@ class ServiceSettings:
     """Limits that bound memory, time and open files under load.
 
     batch_chars (int): Largest number of characters in a batch; a longer text is processed alone.
-    queue_chars (int): Largest number of characters in the queue; more are refused with 429.
+    queue_chars (int): Largest number of characters of all queued short texts, and of all queued long texts of similar
+        length; more are refused with 429.
     max_requests (int): Largest number of concurrent requests; their bodies take up to max_requests × max_body bytes.
     max_connections (int): Largest number of open connections. At the limit, a new connection closes the one that has
         waited longest for a request.

@@ -99,8 +99,9 @@ class StreamAnswer:
             return head, refusal
 
     async def _submit(self, text: str, gazetteer: RequestGazetteer | None) -> QueuedText:
-        """Submit a text to the engine. While the queue is full, try again every RETRY seconds.
+        """Submit a text to the engine, and return it queued. While the queue is full, try again every RETRY seconds.
 
+        gazetteer (Optional[RequestGazetteer]): Gazetteer for this text; None for no gazetteer.
         RAISES (QueueFull): If the queue is still full at the end of the time limit for the text.
         """
         deadline = asyncio.get_running_loop().time() + self._settings.seconds_for(len(text))
@@ -113,7 +114,10 @@ class StreamAnswer:
                 await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:
-        """Await the answer to the oldest pending line; return it, and those to the next lines that are ready then."""
+        """Await the answer to the oldest pending line; return it, joined with those to the next lines that are ready.
+
+        Answered lines are removed from the pending ones.
+        """
         lines = [await self._line(*self._ahead[0])]
         self._ahead.popleft()
         while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):
@@ -121,7 +125,12 @@ class StreamAnswer:
         return b"".join(lines)
 
     async def _line(self, head: dict[str, Any], queued: QueuedText | Refusal) -> bytes:
-        """Await the entities of a text; return a JSON line with the fields in `head` and the entities or error."""
+        """Await the entities of a text, and return its complete JSON line, with the line break at the end.
+
+        head (dict[str, Any]): Fields that the line begins with: `index` and `id`.
+        queued (QueuedText | Refusal): The submitted text, or the error to write. An error of the engine and the end of
+            the time limit are written in the same way; the text is then withdrawn from the engine.
+        """
         if isinstance(queued, Refusal):
             return dump(head | queued.body) + b"\n"
         try:

@@ -88,7 +88,7 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
     Sources: the account rules of LINE (4 to 20 characters) and of PTT (2 to 12 letters and digits).
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): LINE_ID, PTT_ID and SOCIAL. An account that several rules find is yielded several times.
     """
@@ -119,7 +119,11 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:
-    """Return the last of `platforms` that ends at or before a position, or None."""
+    """Return the last word for a platform that ends at or before a position; None if there is none.
+
+    platforms (list[Platform]): The words in the text around an account, in the order of the text.
+    place (int): The position.
+    """
     index = bisect_right(platforms, place, key=lambda platform: platform.end)
     return platforms[index - 1] if index else None
 
@@ -127,7 +131,7 @@ def _nearest(platforms: list[Platform], place: int) -> Platform | None:
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
     """Return a finding for a handle (a name with "@").
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     match (re.Match[str]): The match of HANDLE.
     platform (Optional[Platform]): The last word for a platform before the handle, which determines the label. PTT has
         no handles, so the label is SOCIAL after a word for PTT. If it is None, the label is LINE_ID after a word for
@@ -144,11 +148,14 @@ def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Fin
 
 
 def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[Finding]:
-    """Yield a finding for an account after 帳號 or ID.
+    """Yield a finding, or none, for an account after a word such as 帳號 or ID that has no word for a platform near it.
 
     The label is that of a word for a platform in the six characters after the account. If there is none, it is that of
-    the nearest such word before the account. Without any such word, an account with a sign such as "." after ID gets
-    the label LINE_ID. Accounts of letters only or of digits only are not found.
+    the last such word in the `CHARS_BEFORE_ACCOUNT` characters before. Without any such word, an account with a sign
+    such as "." after ID gets the label LINE_ID. Accounts of letters only or of digits only are not found.
+
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
+    match (re.Match[str]): The match of NAMED_ACCOUNT.
 
     在PTT賣過票，…… 帳號 windbell77      PTT_ID, by the word PTT
     帳號 windbell77 已水桶               PTT_ID, by the word 水桶: moderators of PTT suspend (水桶) accounts
@@ -166,12 +173,12 @@ def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[
 
 
 def _account_after_platform(view: str, match: "re.Match[str]", platform: Platform) -> Iterator[Finding]:
-    """Yield a finding for an account without "@" after a word for a platform.
+    """Yield a finding, or none, for a possible account without "@" after a word for a platform.
 
     The words and signs of GAP, such as ID and 是, may be between the platform and the account. If other words are
     between them, the account is only found if it contains a sign such as "_", and its score is lower.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     match (re.Match[str]): The match of ACCOUNT.
     platform (Platform): The last word for a platform before the account.
     """

@@ -72,7 +72,8 @@ NUMBERS = ("neighbourhood", "alley", "number", "inner", "outer", "floor", "unit"
 class Address(NamedTuple):
     """Parts of an address. A part is None if the address lacks it. Numbers are in ASCII digits, and 台 is written 臺.
 
-    county: The 縣 or 市; a short form (台北) is completed. district: The 鄉, 鎮, 市 or 區. village: The 村 or 里.
+    postcode: The postal code. county: The 縣 or 市; a short form (台北) is completed.
+    district: The 鄉, 鎮, 市 or 區. village: The 村 or 里.
     neighbourhood: Number of the 鄰. locality: Name of a place without roads, such as 富世 in 富世291號.
     road: Name of the road, including 路, 街 or 大道. section: Number or name of the 段.
     lane: Number or name of the 巷. alley: Number of the 弄. number: House number; 5-1 for 5號之1 and for 5之1號.
@@ -122,7 +123,9 @@ def normalize_address(text: str) -> Address | None:
 
 
 def _divisions(text: str, place: int) -> Iterator[tuple[str | None, str | None, int]]:
-    """Yield each county and district that may begin at a position of an address.
+    """Yield each reading of the text at a position of an address as a county, a district, both or neither.
+
+    A short name may have several readings: 新竹 is 新竹市 or 新竹縣. An unknown name of a district has none.
 
     text (str): The address.
     place (int): The position.
@@ -201,7 +204,8 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
     False also for parts that no address has together, such as a section without a road (the land number 大安段一小段).
 
-    parts (dict[str, Optional[str]]): The groups of the match of REST, by name.
+    parts (dict[str, Optional[str]]): Named groups of the pattern REST, which has matched the text after the district:
+        name, such as "road" → text; None for a part that the text lacks.
     area (Address): The postal code, county and district.
     """
     village, road, locality = parts["village"], parts["road"], parts["locality"]
@@ -223,7 +227,10 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
 
 def _in_words(match: "re.Match[str]") -> str:
-    """Return the number that a match of ROAD_NUMBER has found as a Chinese numeral: 一 for the 1 of 自強1路."""
+    """Return the Chinese numeral for a match of ROAD_NUMBER, such as 一 for the 1 of 自強1路, or 十二 for 12.
+
+    `re.sub` calls this function for the one or two digits before 路, 街 or 大道, and puts the numeral in their place.
+    """
     tens, ones = divmod(int(match[0]), 10)
     digits = " 一二三四五六七八九"
     return f"{digits[tens] if tens > 1 else ''}{'十' if tens else ''}{digits[ones]}".replace(" ", "")

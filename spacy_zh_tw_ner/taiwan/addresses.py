@@ -67,7 +67,7 @@ MEDICAL_PROFESSIONS = frozenset(
 def find_address(view: str, place: int) -> Finding | None:
     """Find the address around 路, 街 or 大道, or the house number or medical license that ends with 號.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 路, 街, 道 or 號.
     RETURNS (Optional[Finding]): An ADDRESS from the postal code to the room, a MEDICAL_LICENSE, or None.
     """
@@ -90,7 +90,7 @@ def find_address(view: str, place: int) -> Finding | None:
 def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find addresses as the post office writes them in English, such as No. 180, Minquan E. Rd., Taipei City 105.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     start (int), end (int): The span of an ASCII stretch (a sequence of ASCII characters).
     YIELDS (Finding): ADDRESS.
     """
@@ -103,9 +103,11 @@ def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
-    """Return the score of an address: 0.97 with a house number, 0.6 with a section or lane, 0.4 for a road only.
+    """Return the score of an address: 0.97 with a house number, 0.6 with a section and lane (三段12巷), else 0.4.
 
-    tail (re.Match[str]): The match of TAIL, which begins after the name of the road.
+    Without a house number, the score is 0.6 if at least four characters follow the road name.
+
+    tail (re.Match[str]): The match of TAIL (section, lane, house number, floor), which begins after the road name.
     stop (int): End of the address.
     place (int): Position of the last character of the road name.
     """
@@ -117,7 +119,7 @@ def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
 def _find_by_number(view: str, place: int) -> Finding | None:
     """Find the address without a road (秀林鄉富世村富世291號), or the medical license, that ends with 號.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 號.
     RETURNS (Optional[Finding]): An ADDRESS or a MEDICAL_LICENSE, or None.
     """
@@ -149,7 +151,7 @@ def _has_district(area: str) -> bool:
 def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
     """Find the certificate number of a health profession: 醫字第012345號, 護理字第…號, 藥字第…號.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     begin (int): Position of the first character to search for the profession: up to eight characters before 字第.
     stop (int): Position after 號.
     RETURNS (Optional[Finding]): A MEDICAL_LICENSE from the name of the profession to 號. None if there is no name of a
@@ -172,6 +174,7 @@ def _district_before(view: str, road: int) -> int | None:
     The address begins with the postal code, if there is one; else with the county, if there is one; else with the
     district.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     road (int): Position of the last character of the road name.
     """
     for end in range(road, max(road - CHARS_BEFORE, 0), -1):
@@ -190,6 +193,9 @@ def _division_start(view: str, end: int) -> int | None:
 
     If a county is before the district, the start of the county is returned. If a postal code is before the county or
     the district, the start of the postal code is returned.
+
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
+    end (int): Position after the last character of the district or county.
     """
     begin = _name_start(view, end, district_names(), (4, 3, 2))
     if begin is not None:
@@ -205,8 +211,9 @@ def _division_start(view: str, end: int) -> int | None:
 
 
 def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, ...]) -> int | None:
-    """Return the start of a name that ends at position `end`, or None.
+    """Return the start of a name that ends at position `end` (exclusive), or None if no name ends there.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     names (frozenset[str]): The names as `fold_place` returns them.
     lengths (tuple[int, ...]): Numbers of characters of the names, in the order in which they are tried.
     """
@@ -219,6 +226,7 @@ def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, 
 def _bare_name_start(view: str, road: int) -> int | None:
     """Return the start of a road name that has no district before it, or None for a word such as 網路.
 
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     road (int): Position of the last character of the road name.
     """
     begin = road
@@ -233,6 +241,9 @@ def _ends_word(view: str, place: int) -> bool:
     """Return whether the character at a position ends a word, so that a road name may begin after it (在, 向).
 
     The same character may be a part of a road name, such as 向 in 向上路. Then it ends no word.
+
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
+    place (int): Position of the character.
     """
     if view[place] not in ENDS_WORD:
         return False

@@ -76,7 +76,10 @@ def _normalize(text: str, reference: date | None) -> str | None:
 
 
 def _numeric(text: str, reference: date | None) -> str | None:
-    """Convert dates in digits: 2024/4/27, 113.4.27, 民國98/8/8, 4/27, 2024-04, 20240427 and 1130427."""
+    """Convert a date in digits to ISO 8601: 2024/4/27, 113.4.27, 民國98/8/8, 4/27, 2024-04, 20240427 and 1130427.
+
+    Like all functions in RULES, it returns None for any other text, so that the next function is tried.
+    """
     if not text[-1].isdigit():
         return None
     if match := NUMERIC.fullmatch(text):
@@ -96,8 +99,8 @@ def _numeric(text: str, reference: date | None) -> str | None:
 def _three_numbers(first: str, second: int, third: str) -> str | None:
     """Convert a date of three numbers, with the year first (113.4.27, 2024/4/27) or last (27/4/2024, 4/27/2024).
 
-    RETURNS (Optional[str]): None if it is not clear which calendar or century the year is of (98/8/8), or which number
-        is the month (3/4/2024).
+    RETURNS (Optional[str]): The date, such as 2024-04-27. None if there is no such date, or if it is not clear which
+        calendar or century the year is of (98/8/8), or which number is the month (3/4/2024).
     """
     if len(first) >= 3:
         return _with_year(first, second, third)
@@ -110,7 +113,10 @@ def _three_numbers(first: str, second: int, third: str) -> str | None:
 
 
 def _with_year(year: str, month: int, day: str) -> str | None:
-    """Convert a date whose year is Gregorian (four digits) or of 民國 (three digits, up to 199)."""
+    """Return a date such as 2024-04-27, or None if there is no such date.
+
+    year (str): A Gregorian year (four digits), or a year of 民國 (three digits, up to 199; a larger one gives None).
+    """
     number = int(year) if len(year) == 4 else REPUBLIC + int(year)
     if len(day) > 2 or not int(year) or (len(year) == 3 and int(year) > LAST_REPUBLICAN_YEAR):
         return None
@@ -118,7 +124,7 @@ def _with_year(year: str, month: int, day: str) -> str | None:
 
 
 def _calendar(text: str, reference: date | None) -> str | None:
-    """Convert dates with 年, 月 or 日.
+    """Convert a date with 年, 月 or 日 to ISO 8601; return None if the text is no such date, or is ambiguous.
 
     If a weekday follows, as in 113年4月27日（週六）, and the date does not have this weekday, None is returned.
     """
@@ -229,14 +235,17 @@ def _lunar_date(match: re.Match[str], year: int | None) -> str | None:
 
 
 def _month_then_day(text: str, reference: date | None) -> str | None:
-    """Convert a relative month that is followed by a day, such as 下個月16號."""
+    """Convert a relative month and a day, such as 下個月16號, to ISO 8601.
+
+    RETURNS (Optional[str]): None for any other text, without a reference date, or if there is no such day.
+    """
     match = MONTH_THEN_DAY.fullmatch(text)
     found = parse_relative_month(match["month"], reference) if match is not None else None
     return format_date(*found, _day(match["day"])) if match is not None and found is not None else None
 
 
 def _decade_or_century(text: str, reference: date | None) -> str | None:
-    """Convert 1950年代 to 195X and 19世紀 to 18XX, with the unspecified digits of ISO 8601-2."""
+    """Convert 1950年代 to 195X and 19世紀 to 18XX, as ISO 8601-2 marks unknown digits. Any other text gives None."""
     if match := DECADE.fullmatch(text):
         return f"{match[1]}X"
     match = CENTURY.fullmatch(text)
@@ -245,7 +254,12 @@ def _decade_or_century(text: str, reference: date | None) -> str | None:
 
 
 def _range(text: str, reference: date | None) -> str | None:
-    """Convert a period of dates. If the end lacks a year or month, it has that of the beginning: 2024年3月1日至5日."""
+    """Convert a period of dates to ISO 8601: 2024年3月1日至5日 is 2024-03-01/2024-03-05.
+
+    If the end lacks a year or month, it has that of the beginning.
+
+    RETURNS (Optional[str]): None if the text is not two dates of the same precision, in ascending order.
+    """
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None

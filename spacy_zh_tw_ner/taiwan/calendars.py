@@ -34,7 +34,13 @@ def parse_integer(text: str) -> int | None:
 
 
 def year_of_era(era: str, number: int) -> int | None:
-    """Return the Gregorian year of a year of an era, such as 2024 for 民國113年; None if the era has no such year."""
+    """Return the Gregorian year of a year of an era, such as 2024 for 民國113年.
+
+    era (str): A key of ERAS, such as 民國 or 昭和.
+    number (int): Number of the year in the era, from 1.
+    RETURNS (Optional[int]): None if the era has no such year, or it is 明治1年 to 明治5年, when dates were
+        lunar.
+    """
     zero, last = ERAS[era]
     year = zero + number
     if number < 1 or year > last or (era == "明治" and year < FIRST_GREGORIAN_YEAR_OF_JAPAN):
@@ -43,10 +49,13 @@ def year_of_era(era: str, number: int) -> int | None:
 
 
 def format_date(year: int | None, month: int | None = None, day: int | None = None) -> str | None:
-    """Return a date in ISO 8601, as precise as the arguments, or None if there is no such date.
+    """Return a date, a month or a year in ISO 8601.
 
     year (Optional[int]): Gregorian year in astronomical counting (0 is 1 BC); None if it is unknown.
     month (Optional[int]), day (Optional[int]): Month from 1 and day from 1; None if they are unknown.
+    RETURNS (Optional[str]): Such as 2024-10-18; 2024-10 without a day; 2024 without month and day. An unknown year or
+        month before a known part is written with X: XXXX-10-18, XXXX-XX-18. None if there is no such date, or all
+        arguments are None.
     """
     if month is not None and not 1 <= month <= 12:
         return None
@@ -99,7 +108,8 @@ def from_lunar(year: int, month: int, day: int, *, leap: bool) -> str | None:
 
     year (int): Gregorian year in which the lunar year began.
     month (int), day (int), leap (bool): Lunar month and day, and whether it is the leap month (閏) of this number.
-    RETURNS (Optional[str]): The Gregorian date; None if there is no such date, or lunar-python is not installed.
+    RETURNS (Optional[str]): The Gregorian date in ISO 8601. None if there is no such date, the year is not from 1900 to
+        2100, or lunar-python is not installed.
     """
     try:
         from lunar_python import Lunar

@@ -112,9 +112,12 @@ def _moment(text: str, reference: date | None) -> str | None:
 
 
 def _full_day(text: str, reference: date | None) -> str | None:
-    """Return the normal form of a date, or None if the date is not a single day.
+    """Return a single day in ISO 8601, such as 2024-04-27, or None if the text is not a date of a single day.
 
     The year may be unknown, as in XXXX-04-27.
+
+    text (str): The text of the date; it may be empty.
+    reference (Optional[date]): The day on which the text was written, for dates such as 昨天.
     """
     value = normalize_date(text, reference) if text else None
     return value if value is not None and len(value) == 10 and "/" not in value and value[0] != "P" else None
@@ -178,17 +181,17 @@ def _clock(text: str, *, with_date: bool = False) -> str | None:
 
 
 def _parse_padded(text: str) -> int | None:
-    """Return the value of minutes or seconds, which may begin with a zero: 零五, 05."""
+    """Return the value of minutes or seconds, such as 五, 零五 or 05; None if the text is not a whole number."""
     return parse_integer(text[1:] if len(text) == 2 and text[0] in "零〇" else text)
 
 
 def _hour(hour: int | None, period: str, match: re.Match[str], *, with_date: bool) -> int | None:
-    """Return the hour of the day, or None if it is ambiguous.
+    """Return the hour of the day, or None if it is ambiguous or cannot be in the period (上午15點).
 
-    hour (Optional[int]): The hour as written.
+    hour (Optional[int]): The hour as written; None, with the result None, if it is not a number.
     period (str): The word before or after the time that names a part of the day, such as 下午 or PM; "" without one.
-    match (re.Match[str]): The match of CLOCK. Without a period, a digital time with a leading zero (09:30) is a time of
-        the 24-hour clock, and not ambiguous.
+    match (re.Match[str]): The match of the pattern CLOCK, which shows whether the time is in digits. Without a period,
+        a time in digits with a leading zero (09:30) is a time of the 24-hour clock, and not ambiguous.
     with_date (bool): Whether there is a date before the time. Then hours that may belong to the next day are ambiguous.
     """
     if hour is None or hour > 24:

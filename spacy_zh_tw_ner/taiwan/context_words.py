@@ -89,7 +89,7 @@ _WORD_OR_SENTENCE_END = re.compile(one_of((*_CONTEXTS, *"。!?;！？；")))
 class ContextFinder:
     """Finds the context words of the numbers in one text. All context words are found in one pass when first needed.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     """
 
     def __init__(self, view: str) -> None:
@@ -98,7 +98,7 @@ class ContextFinder:
 
     @cached_property
     def _places(self) -> list[tuple[int, int, Context | None]]:
-        """Start, end and context of each context word and of each end of a sentence.
+        """(start, end, context) of each context word and of each character that ends a sentence, in order of the text.
 
         The context of a character that ends a sentence is None.
         """
@@ -190,7 +190,7 @@ def find_column_context(view: str, start: int) -> Context | None:
     The header is the nearest line above that has no digits and has a cell in the column of the value. Lines within
     `MAX_TABLE` characters are searched.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     start (int): Position of the value.
     RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the cell of the header has no context word; None if the value
         is not in a table with a header.

@@ -61,7 +61,7 @@ DATE_IN_ROW = re.compile("[0-9][/.年][0-9]")
 def find_year(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a date with a year, such as 民國75年3月2日, or a year alone.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 年.
     contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
@@ -86,7 +86,7 @@ def find_year(view: str, place: int, contexts: ContextFinder) -> Finding | None:
 def find_lunar(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a lunar date without a year, such as 農曆三月初三.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 曆.
     contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
@@ -98,7 +98,7 @@ def find_lunar(view: str, place: int, contexts: ContextFinder) -> Finding | None
 def find_month_and_day(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a date without a year, such as 5月12日. After a word for birthdays, 日 may be missing: 生日3月2.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     place (int): Position of 月.
     contexts (ContextFinder): Finds context words in the text.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
@@ -123,7 +123,7 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str, 
     A BIRTHDAY has a word such as 生日 nearby, is in a table column of birthdays, or is next to a person's sex, age or
     national identification number.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     begin (int), stop (int): The span of the date.
     score (float): The score if it is a DATE. A BIRTHDAY has 0.95 with a word such as 生日, and 0.85 otherwise.
     rule (str): The name of the rule.
@@ -151,7 +151,7 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str, 
 def _year_alone(view: str, before: "re.Match[str]", stop: int, contexts: ContextFinder) -> Finding | None:
     """Return a finding for a year of birth (1993年生) or a year with an era (民國69年), and None for other years.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     before (re.Match[str]): The match of BEFORE_YEAR, which ends before 年.
     stop (int): Position after 年.
     contexts (ContextFinder): Finds context words in the text.
@@ -166,7 +166,11 @@ def _year_alone(view: str, before: "re.Match[str]", stop: int, contexts: Context
 def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Finding | None:
     """Find a lunar date with a named month (臘月廿四) around the 月 at a position.
 
-    None after 年 or 曆, because other rules find these dates.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
+    place (int): Position of 月.
+    contexts (ContextFinder): Finds context words in the text.
+    RETURNS (Optional[Finding]): A DATE or BIRTHDAY. None if there is no such date, and for a month after 年 or 曆,
+        because other rules find these dates.
     """
     match = LUNAR_MONTH_NAME.match(view, place - 1)
     if match is None or view[place - 2 : place - 1] in ("年", "曆"):
@@ -175,7 +179,10 @@ def _named_lunar_month(view: str, place: int, contexts: ContextFinder) -> Findin
 
 
 def _has_year_or_calendar(view: str, start: int) -> bool:
-    """Return whether a year (114年) or a word for a calendar (農曆) is before a month. Other rules find such dates."""
+    """Return whether a year (114年) or a word for a calendar (農曆) is before a month. Other rules find such dates.
+
+    start (int): Position of the first character of the month. One space before it is skipped.
+    """
     start -= view[start - 1 : start] == " "
     before = view[max(0, start - 2) : start]
     return before[-1:] == "曆" or (before[-1:] == "年" and before[0] in ENDS_YEAR)

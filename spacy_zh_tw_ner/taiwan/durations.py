@@ -68,7 +68,8 @@ def _may_be_an_era(number: str) -> bool:
 def _format(counts: dict[str, int], *, half: str | None, half_hour: str | None) -> str | None:
     """Return a duration in ISO 8601.
 
-    counts (dict[str, int]): Unit, a key of LETTERS → number of this unit, in the order of LETTERS.
+    counts (dict[str, int]): Unit, a key of LETTERS → number of this unit, in the order of LETTERS. A half is added
+        in place, as 6 months, 30 minutes or 30 seconds.
     half (Optional[str]): 半 at the end (一年半), if present.
     half_hour (Optional[str]): 半 before 小時 (兩個半小時), if present.
     RETURNS (Optional[str]): None if the last unit cannot be halved, or weeks are combined with other units.

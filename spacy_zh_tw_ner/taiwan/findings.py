@@ -1,4 +1,4 @@
-"""Labels of personal data, the spans that rules find, and patterns of words."""
+"""Define what the rules for personal data share: labels, the type of the spans that they find, and word patterns."""
 
 import re
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
     """A span of a text that a rule has found.
 
     start, end (int): Offsets in code points; `end` is exclusive.
-    label (str): One of `LABELS`, or PERSON or ORG if `names` has found it.
+    label (str): One of `LABELS`, or PERSON or ORG for a name that the rules of `taiwan.names` have found.
     score (float): How certain the rule is, from 0 to 1.
     rule (str): The name of the rule, such as "national_id_checksum".
     """

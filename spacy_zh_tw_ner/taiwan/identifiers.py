@@ -70,7 +70,11 @@ def is_resident_id(text: str) -> bool:
 
 
 def _has_valid_checksum(letter: int, digits: str) -> bool:
-    """Return whether the weighted sum of a letter (as a number) and nine digits is divisible by 10."""
+    """Return whether the weighted sum of a letter and nine digits is divisible by 10.
+
+    letter (int): The number of two digits for which the letter stands, such as 10 for A.
+    digits (str): The nine digits. The two digits and these nine are multiplied by 1, 9, 8, … 1, 1.
+    """
     total = letter // 10 + letter % 10 * 9 + int(digits[-1])
     total += sum(weight * int(digit) for weight, digit in zip(range(8, 0, -1), digits, strict=False))
     return total % 10 == 0
@@ -143,6 +147,7 @@ def is_household_id(text: str) -> bool:
 def is_bank_code(text: str) -> bool:
     """Return whether a text is the code of a bank, credit department or post office (金融機構代號), such as 700.
 
+    The text is looked up in the list BANK_CODES.
     Source: 財金資訊股份有限公司 "金融機構代號" (Financial Information Service Co.).
     """
     return compact(text) in BANK_CODES

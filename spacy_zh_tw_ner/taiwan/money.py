@@ -84,7 +84,13 @@ def normalize_money(text: str, *, default_currency: str | None = TAIWAN) -> Mone
 
 
 def _currency(before: str | None, after: str | None, default: str | None) -> str | None:
-    """Return the code of the currency before or after the amount, or the default; None if two currencies are named."""
+    """Return the ISO 4217 code of a currency.
+
+    before, after (Optional[str]): Name of the currency before and after the amount, such as NT$ or 美金; None for none.
+    default (Optional[str]): The code if there is no name.
+    RETURNS (Optional[str]): The code; None if two different currencies are named, or if there is neither a name nor a
+        default.
+    """
     codes = {CODES[name.upper()] for name in (before, after) if name}
     if len(codes) > 1:
         return None

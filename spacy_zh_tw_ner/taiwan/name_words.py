@@ -2,12 +2,15 @@
 
 
 def _characters(text: str) -> str:
-    """Return the characters of a text without white space."""
+    """Remove the white space of a text, and return the other characters as one string."""
     return "".join(text.split())
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Return the words of a text, longer ones first: a pattern takes the first alternative that matches."""
+    """Split a text at white space into words, and return them sorted by length, the longest first.
+
+    A regular expression takes the first alternative that matches, so a longer word must precede its own beginning.
+    """
     return tuple(sorted(text.split(), key=len, reverse=True))
 
 

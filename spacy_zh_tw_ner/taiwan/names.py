@@ -35,7 +35,7 @@ MAX_LEFT = 18  # characters of an organization before its ending
 
 
 def _any(words: Iterable[str]) -> str:
-    """Return a pattern that matches any of the words, as one group. Longer words are tried first."""
+    """Return a regular expression, a non-capturing group, that matches any of the words, the longest one first."""
     return f"(?:{one_of(words)})"
 
 
@@ -126,7 +126,11 @@ def find_names(text: str) -> Iterator[Finding]:
 
 
 def _person(start: int, end: int, rule: str) -> Finding:
-    """Return a PERSON that a rule has found, with the score of the rule."""
+    """Return a PERSON that a rule has found, with the score of the rule in SCORES.
+
+    start, end (int): Offsets of the name in characters; `end` is exclusive.
+    rule (str): A key of SCORES, such as "title". The rule of the finding is this key after "person_".
+    """
     return Finding(start, end, "PERSON", SCORES[rule], f"person_{rule}")
 
 

@@ -21,8 +21,9 @@ def normalize(
     """Return the normal form of an entity.
 
     text (str): The text of the entity.
-    label (str): Its label, one of LABELS.
-    reference_date (Optional[date]): The day on which the text was written, for DATE and TIME.
+    label (str): Its label. Only those in LABELS have normal forms.
+    reference_date (Optional[date]): The day on which the text was written, for DATE and TIME. None leaves relative
+        dates, such as 去年6月, without a normal form.
     default_currency (Optional[str]): ISO 4217 code for MONEY without a currency. None leaves such amounts without a
         normal form.
     RETURNS (Optional[NormalForm]): A number for CARDINAL, ORDINAL and PERCENT (a ratio), `Money`, `Quantity`,

@@ -111,6 +111,11 @@ def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
     A number is excluded in these cases: it is part of a path (2024/04595257), of a document number or of a measure
     (210 km); it continues on a second line, which begins like a list item or a date; or it lacks a sign that the rule
     requires, such as 玄字第 before a military number or the dash after a bank code.
+
+    rule (NumberRule): The rule that has found the number to be valid.
+    number (Number): The number.
+    context (Context): Label and strength of the nearest context word. If it is strong, a military number needs no
+        玄字第.
     """
     view, begin, stop, *_ = number
     if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
@@ -142,12 +147,14 @@ def _is_in_path(view: str, place: int, beyond: int) -> bool:
 
 
 def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
-    """Return the score of a number before its written form is taken into account.
+    """Return the score of a number, from 0 to 1, before its written form is taken into account.
 
-    If the nearest context word has the label of the rule, the score is that of the rule for strong or weak words. If it
-    has another label, or is missing, the text around the number may raise the score of some rules: 玄字第 before a
-    military number, another telephone number before one without an area code, 健保 before a health insurance card
-    number, and words for vehicles around a license plate.
+    If the nearest context word has the label of the rule, the score is `rule.strong` or `rule.weak`, by the strength of
+    the word. If it has another label, or is missing, there are four cases with a score of their own: 玄字第 is before a
+    military number, another telephone number is before one without an area code, 健保 is before a health insurance card
+    number, or the number is a license plate in capital letters without a context word.
+
+    In all other cases, the score is `rule.alone`, which a context word with another label may lower.
     """
     view, begin, stop, *_ = number
     if context.label == rule.label:
@@ -164,7 +171,12 @@ def _score_in_context(rule: NumberRule, number: Number, context: Context) -> flo
 
 
 def _score_plate(view: str, begin: int, stop: int) -> float:
-    """Return the score of a license plate that has no context word, by its form and by words for vehicles around it."""
+    """Return the score of a license plate that has no context word, by its form and by words for vehicles around it.
+
+    view (str): The text with full-width characters replaced by ASCII.
+    begin, stop (int): The span of the license plate; `stop` is exclusive.
+    RETURNS (float): From 0.3 to 0.9.
+    """
     is_near_vehicle = VEHICLE.search(view, max(0, begin - CHARS_NEAR), stop + CHARS_NEAR) is not None
     if SPACED_PLATE.fullmatch(view, begin, stop) and is_near_vehicle:
         return 0.9  # `_doubt_from_form` lowers it to 0.54
@@ -177,6 +189,12 @@ def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> floa
     """Return the factor, from 0 to 1, by which a context word with another label than the rule lowers the score.
 
     Without a context word, the factor is 1.
+
+    rule (NumberRule): The rule, whose label is compared.
+    context (Context): Label and strength of the nearest context word. A word such as 訂單, which is near numbers that
+        are no personal data, has the label OTHER.
+    digits (str): The number without separators. It shows whether a telephone number is a mobile number, which a context
+        word with another label lowers less.
     """
     if context.label == OTHER:
         is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))
@@ -189,9 +207,10 @@ def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> floa
 
 
 def _doubt_from_form(rule: NumberRule, number: Number) -> float:
-    """Return the factor, from 0 to 1, by which the way in which a number is written lowers its score.
+    """Return the factor, from 0 to 1, by which the written form of a number lowers its score.
 
-    It applies to numbers without a strong context word of their label, such as digits on two lines.
+    For example, a number on two lines may be two numbers, and 210 km is written like a license plate. The factor is 1
+    for a form that raises no doubt. `score_number` applies it to all numbers whose score is less than `rule.strong`.
     """
     raw, digits = number.raw, number.digits
     doubt = 0.8 if "\n" in raw else 1.0  # may be two numbers on two lines

@@ -111,7 +111,7 @@ def _unsigned(text: str) -> Number | None:
 
 
 def _fraction(text: str) -> Fraction | None:
-    """Return the value of a fraction: 三分之一, 二又三分之一, or ½, which NFKC turns into 1⁄2."""
+    """Return the value of a fraction: 三分之一, 二又三分之一, or ½, which NFKC turns into 1⁄2; else None."""
     if "⁄" in text:
         above, _, below = text.partition("⁄")
         whole: Number | None = 0
@@ -138,7 +138,8 @@ def _ascii_integer(text: str) -> int | None:
 def _positional(text: str, *, short: bool) -> int | None:
     """Return the value of Chinese digits that are read one by one: 二〇二四 is 2024.
 
-    short (bool): Also accept two or three digits none of which is a zero.
+    short (bool): Also accept two or three digits none of which is a zero. If it is False, their value is None.
+    RETURNS (Optional[int]): The value. Also None if a digit is 兩.
     """
     if "兩" in text or not (short or len(text) > 3 or "零" in text[1:] or "〇" in text[1:]):
         return None
@@ -146,10 +147,10 @@ def _positional(text: str, *, short: bool) -> int | None:
 
 
 def _with_units(text: str, *, colloquial: bool) -> Decimal | int | None:
-    """Return the value of a numeral with units or in ASCII digits, or None.
+    """Return the value of a numeral with units, of one Chinese digit, or of ASCII digits; None for other texts.
 
     text (str): A numeral without leading zeros.
-    colloquial (bool): Allow a single final digit that counts the next lower unit: 三萬五 is 35,000.
+    colloquial (bool): Whether a single final digit counts the next lower unit: 三萬五 is 35,000, or else None.
     """
     if ASCII_NUMBER.fullmatch(text):
         digits = text.replace(",", "")
@@ -172,8 +173,9 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
 
     left (str): The numeral before the unit, which multiplies it; "" for 1.
     unit (str), size (int): The unit, such as 萬, and its value.
-    right (str): The numeral after the unit, which is added.
-    colloquial (bool): Allow a single final digit that counts the next lower unit: 三萬五 is 35,000.
+    right (str): The numeral after the unit, which is added; "" for 0.
+    colloquial (bool): Whether a single final digit counts the next lower unit: 三萬五 is 35,000, or else None.
+    RETURNS (Optional[Decimal | int]): The value; None if a side is not valid, or the numeral ambiguous (三億五千).
     """
     if not left:
         factor: Decimal | int | None = 1 if unit == "十" else None
@@ -205,18 +207,21 @@ def _lacks_unit(text: str, rest: Decimal | int) -> bool:
 
 
 def _factor(text: str, unit: str) -> Decimal | int | None:
-    """Return the factor before 千, 百 or 十: one Chinese digit, or (before 千 and 百) a number in ASCII digits."""
+    """Return the value of the factor before the unit 千, 百 or 十; None if it is not valid.
+
+    A factor is one Chinese digit, such as 三 in 三百; before 千 and 百 it may also be a number in ASCII digits.
+    """
     if len(text) == 1 and text in DIGITS:
         return None if text == "兩" and unit == "十" else DIGITS[text]
     return _with_units(text, colloquial=False) if unit != "十" and ASCII_NUMBER.fullmatch(text) else None
 
 
 def _rest(text: str, size: int, *, colloquial: bool) -> Decimal | int | None:
-    """Return the value of the numeral after a unit.
+    """Return the value of the numeral after a unit, such as 5,000 for 五 after 萬; None if it is not valid.
 
     text (str): The numeral, which is not empty.
     size (int): The value of the unit.
-    colloquial (bool): Allow a single final digit that counts the next lower unit: 三萬五 is 35,000.
+    colloquial (bool): Whether a single final digit may count the next lower unit. After 十 it always may: 十五 is 15.
     """
     if text[0] in "零〇":
         value = _with_units(text[1:], colloquial=colloquial) if len(text) > 1 else None
@@ -233,7 +238,7 @@ def _rest(text: str, size: int, *, colloquial: bool) -> Decimal | int | None:
 
 
 def _decimal(text: str) -> Decimal | None:
-    """Return the value of a decimal number such as 三點一四, whose digits after 點 are read one by one."""
+    """Return the value of a decimal number such as 三點一四, whose digits after 點 are read one by one; else None."""
     before, _, after = text.partition("點")
     whole = parse_numeral(before)
     if not isinstance(whole, int) or not after or not all(char in DIGITS and char != "兩" for char in after):
@@ -247,7 +252,7 @@ def _without_zeros(value: Decimal | int) -> Decimal | int:
 
 
 def _ratio(text: str) -> Decimal | None:
-    """Return a percentage without a minus sign as a ratio, or None for other texts."""
+    """Return a percentage without a minus sign, such as 三成五, as a ratio (0.35); None for other texts."""
     if text in {"百分之百", "百分百"}:
         return Decimal(1)
     if match := PER_CENT.fullmatch(text):

@@ -86,7 +86,7 @@ PERIOD_AFTER = re.compile(r"- ?[0-9]{1,4}/[0-9]")
 def find_numeric_dates(view: str, start: int, end: int, contexts: ContextFinder) -> list[Finding]:
     """Find dates in digits or in English in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     start (int), end (int): The span of the stretch.
     contexts (ContextFinder): Finds context words in the text.
     RETURNS (list[Finding]): DATE and BIRTHDAY; findings may overlap.
@@ -126,7 +126,7 @@ def _date_with_year(view: str, match: "re.Match[str]", contexts: ContextFinder) 
     The score of a DATE depends on the length of its year and on its separator. It is higher after an era such as 民國,
     which becomes part of the finding, and lower after a word for versions.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     match (re.Match[str]): The match.
     contexts (ContextFinder): Finds context words in the text.
     """
@@ -150,7 +150,7 @@ def _month_and_day(view: str, match: "re.Match[str]", contexts: ContextFinder) -
 
     The score of a DATE depends on the words and numbers around it, see the docstring of the module.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     match (re.Match[str]): The match.
     contexts (ContextFinder): Finds context words in the text.
     """

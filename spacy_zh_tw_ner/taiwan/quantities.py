@@ -10,7 +10,7 @@ from .numerals import Number, clean, normalize_cardinal
 class Quantity(NamedTuple):
     """A number with a unit.
 
-    amount (Number): The number.
+    amount (int | Decimal | Fraction): The number.
     unit (str): A UCUM code, or the Chinese name of a traditional unit that UCUM does not have.
     """
 
@@ -112,7 +112,13 @@ def normalize_quantity(text: str) -> Quantity | None:
 
 
 def _quantity(number: str, unit: str, *, half: bool = False) -> Quantity | None:
-    """Return a quantity, or None if the number is not understood; `half` adds 0.5 to a whole number (兩公尺半)."""
+    """Return a quantity.
+
+    number (str): The number as written, such as 三, 1.2萬 or 半.
+    unit (str): Unit of the result: a UCUM code, or the Chinese name of a traditional unit.
+    half (bool): Whether 半 follows the unit, as in 兩公尺半; then 0.5 is added to the number.
+    RETURNS (Optional[Quantity]): None if the number is not understood, or `half` is set and it is not a whole number.
+    """
     amount = Decimal("0.5") if number == "半" else normalize_cardinal(number)
     if amount is None or (half and not isinstance(amount, int)):
         return None

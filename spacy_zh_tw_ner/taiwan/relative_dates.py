@@ -102,8 +102,9 @@ def parse_relative_month(text: str, reference: date | None) -> tuple[int, int] |
 def _in_week(monday: date | None, day: str | None) -> str | None:
     """Return a week, its weekend or one of its days in ISO 8601.
 
-    monday (Optional[date]): The Monday of the week; None, with the result None, if it is outside the years 1 to 9999.
+    monday (Optional[date]): The Monday of the week; None if it is outside the years 1 to 9999.
     day (Optional[str]): 一 to 日 for a day, 末 for the weekend, None for the whole week.
+    RETURNS (Optional[str]): Such as 2024-W17, 2024-04-27/2024-04-28 or 2024-04-24. None if `monday` is None.
     """
     if monday is None:
         return None
@@ -115,7 +116,11 @@ def _in_week(monday: date | None, day: str | None) -> str | None:
 
 
 def _offset(match: re.Match[str], reference: date) -> str | None:
-    """Return the date that a match of OFFSET names, as precise as its unit: 三天後 is a day, 兩年前 is a year."""
+    """Return the date that a match of OFFSET names, as precise as its unit: 三天後 is a day, 兩年前 is a year.
+
+    RETURNS (Optional[str]): In ISO 8601. None for 半 before other units than 年, for numbers above MAX_OFFSET, and for
+        dates outside the years 1 to 9999.
+    """
     unit, sign = match[2], -1 if match[3] == "前" else 1
     if match[1] == "半":
         return format_date(*shift_month(reference, sign * 6)) if unit == "年" else None

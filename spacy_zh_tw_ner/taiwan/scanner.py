@@ -74,7 +74,7 @@ class _AccountWords:
 
     All positions are found in one pass when they are first needed.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     """
 
     def __init__(self, view: str) -> None:
@@ -95,9 +95,10 @@ class _AccountWords:
 
 
 def _segments(found: list[Finding]) -> list[Segment]:
-    """Convert findings to segments for interval scheduling. The kind of each segment is the index of its finding.
+    """Convert findings to segments (weighted intervals), of which `choose` keeps those that do not overlap.
 
-    The weight is score × length, so that the segment of a whole address outweighs that of a number in the address.
+    The `kind` of a segment is the index of its finding. Its `score`, the weight, is score × length of the finding, so
+    that a whole address outweighs a number in the address.
     """
     return [Segment(f.start, f.end, index, f.score * (f.end - f.start)) for index, f in enumerate(found)]
 
@@ -126,7 +127,7 @@ def _find_all(view: str) -> list[Finding]:
 def _find_in_stretch(view: str, start: int, end: int, contexts: ContextFinder, words: _AccountWords) -> list[Finding]:
     """Return the findings in one sequence of ASCII characters. Rules that cannot apply to its characters are skipped.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     start (int), end (int): The span of the sequence in the view.
     contexts (ContextFinder): Finds words near a number that tell what the number is.
     words (_AccountWords): Finds words such as 帳號 and 密碼, near which accounts and secrets are searched.

@@ -58,7 +58,7 @@ SECRET_WORDS = tuple(
 def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find passwords, keys, tokens, PINs and door codes in one ASCII stretch, but no one-time codes (驗證碼).
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): SECRET; findings may overlap.
     """
@@ -79,7 +79,7 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
 def _secret_after_word(view: str, word: "re.Match[str]", start: int) -> Iterator[Finding]:
     """Yield a finding for the value after a word such as 密碼, if the value looks like a secret.
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with full-width characters replaced by half-width ones (`fold_widths`); offsets are the same.
     word (re.Match[str]): The match of SECRET_WORD.
     start (int): Start of the ASCII stretch. A value that begins before this position is skipped, because it was
         found in an earlier stretch.

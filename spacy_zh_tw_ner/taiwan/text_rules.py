@@ -37,7 +37,7 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
     Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the token prefixes that OpenAI, GitHub,
     GitLab, AWS, Google, Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
 
-    view (str): The text as `fold_widths` returns it.
+    view (str): The text with half-width in place of full-width characters, from `fold_widths`.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): In no particular order; findings may overlap.
     """
@@ -58,7 +58,10 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield e-mail addresses: up to 64 characters before an "@", and a domain with a dot after the "@"."""
+    """Yield the e-mail addresses in `view[start:end]`, a sequence of ASCII characters, as findings.
+
+    They have up to 64 characters before the "@", and a domain with a dot after it.
+    """
     place, begin_at = view.find("@", start, end), start
     while place >= 0:
         begin = place
@@ -102,7 +105,10 @@ def _urls(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _ipv4_addresses(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield IPv4 addresses. Netmasks (255.…) are left out, and after a word such as 版本 the score is 0.3."""
+    """Yield the IPv4 addresses in `view[start:end]`, a sequence of ASCII characters, as findings.
+
+    Netmasks (255.…) are left out. After a word such as 版本 (version) the score is 0.3, otherwise 0.9.
+    """
     for match in IPV4_FORM.finditer(view, start, end):
         try:
             IPv4Address(match[0])

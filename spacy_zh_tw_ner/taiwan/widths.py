@@ -12,7 +12,9 @@ _BETWEEN = re.compile(r"[\s\-]+")
 
 
 def fold_widths(text: str) -> str:
-    """Replace full-width characters, ideographic spaces and all dashes by ASCII characters.
+    """Replace full-width characters, ideographic spaces, all dashes and "‧" by ASCII characters.
+
+    Full-width commas, semicolons, exclamation and question marks are kept, because they end a phrase.
 
     text (str): Any text.
     RETURNS (str): A text of the same length, so that a span of it is a span of the original.

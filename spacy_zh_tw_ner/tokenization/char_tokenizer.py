@@ -31,7 +31,12 @@ CHUNK = 65_536  # characters that are looked up in one call, which holds the GIL
 
 
 class _Orths(dict[str, int]):
-    """Cache that maps each character to its key (hash) in spaCy's string store."""
+    """Dictionary of character → its key (hash) in spaCy's string store. A lookup adds a missing character to both.
+
+    Inside a memory zone, which frees added strings, a missing character is added to the string store only.
+
+    vocab (Vocab): The vocabulary with the string store.
+    """
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -133,7 +138,7 @@ class CharTokenizer(DummyTokenizer):
         return words + chunk, spaces + [False] * len(chunk)
 
     def _words(self, text: str) -> list[int]:
-        """Return the string-store key of each token of a text without spaces."""
+        """Split a text without ASCII spaces into tokens, and return the string-store key of each token."""
         if self._runs is None:
             words: list[int] = []
             # One call for a million characters holds the GIL for a tenth of a second.
@@ -163,22 +168,22 @@ class CharTokenizer(DummyTokenizer):
         return {"group": self.group, "normalize": self.normalize, "script": self.script}
 
     def to_bytes(self, **kwargs: Any) -> bytes:
-        """Serialize the settings."""
+        """Return the settings as msgpack. `kwargs` are not used."""
         data: bytes = srsly.msgpack_dumps(self.config)
         return data
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> "CharTokenizer":
-        """Load the settings that `to_bytes` returned, in place."""
+        """Apply the settings that `to_bytes` returned, and return this tokenizer. `kwargs` are not used."""
         with reading(origin()):
             self._configure_from(parse_msgpack(data))
         return self
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
-        """Write the settings as one JSON file."""
+        """Write the settings to `path` as one JSON file. `kwargs` are not used."""
         srsly.write_json(Path(path), self.config)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "CharTokenizer":
-        """Load the settings that `to_disk` wrote, in place."""
+        """Apply the settings that `to_disk` wrote, and return this tokenizer. `kwargs` are not used."""
         with reading(path):
             self._configure_from(parse_json(Path(path).read_bytes()))
         return self
@@ -186,7 +191,7 @@ class CharTokenizer(DummyTokenizer):
     def _configure_from(self, data: object) -> None:
         """Check and apply settings that were read from a file.
 
-        data (object): The parsed JSON: an object with the keys of `config`.
+        data (object): The parsed JSON or msgpack: an object with exactly the keys of `config`.
         RAISES (UnreadableFileError): If keys are missing or unknown, or a value has the wrong type.
         RAISES (ZhTwNerError): For an unknown name in `group`, `normalize` or `script`.
         """
@@ -234,7 +239,8 @@ def create_char_tokenizer_v1(
         default, because an entity may end inside such a sequence.
     normalize (Sequence[str]): Character folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
     script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw"; null for no conversion.
-    RETURNS (Callable[[Language], CharTokenizer]): Function that creates the tokenizer of a pipeline.
+    RETURNS (Callable[[Language], CharTokenizer]): Function that creates the tokenizer of a pipeline, for
+        [nlp.tokenizer].
     """
 
     def create(nlp: Language) -> CharTokenizer:

@@ -73,7 +73,7 @@ class Converter:
         return found
 
     def _convert(self, text: str) -> str:
-        """Return OpenCC's conversion of a text. The caller restores the words that must stay unchanged."""
+        """Return OpenCC's conversion of a text, in which exceptions are converted, too; `_except` restores them."""
         # OpenCC drops text after a NUL character: convert the parts between them.
         converted: str = (
             self._opencc.convert(text) if "\0" not in text else "\0".join(map(self._convert, text.split("\0")))

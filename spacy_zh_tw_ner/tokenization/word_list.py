@@ -17,7 +17,9 @@ ValueT = TypeVar("ValueT")
 
 
 class WordIndex(Generic[ValueT]):
-    """Dictionary of words that finds all their occurrences in a text. Values must not be None.
+    """Dictionary of words that finds all their occurrences in a text.
+
+    It is created empty, and `index[word] = value` adds a word. Values must not be None.
 
     For each position of a text, the search extends a prefix by one character at a time, as long as a word begins with
     this prefix. Prefixes of up to LONGEST_PREFIX characters are stored: storing all prefixes of long words would take
@@ -30,7 +32,7 @@ class WordIndex(Generic[ValueT]):
         self._long: dict[str, list[int]] = {}  # prefix of LONGEST_PREFIX characters → lengths of longer words
 
     def get(self, word: str) -> ValueT | None:
-        """Return the value of a word, or None if it is not in the index."""
+        """Return the value that was stored for a word with `index[word] = value`; None if there is none."""
         return self._entries.get(word)
 
     def __setitem__(self, word: str, value: ValueT) -> None:
@@ -64,7 +66,7 @@ class WordIndex(Generic[ValueT]):
                 prefix = text[start:end]
 
     def _find_long(self, text: str, start: int) -> Iterator[tuple[int, int, ValueT]]:
-        """Find the words of more than LONGEST_PREFIX characters that begin at the position `start` of a text."""
+        """Yield start, end (exclusive) and value of the words of more than LONGEST_PREFIX characters at `start`."""
         for length in self._long.get(text[start : start + LONGEST_PREFIX], ()):
             value = self._entries.get(text[start : start + length]) if start + length <= len(text) else None
             if value is not None:
@@ -101,7 +103,8 @@ class Hints(NamedTuple):
     places (tuple[Entity, ...]): The entities, with offsets in characters; they may overlap.
     bonus (float): Number that is added to one emission of each token of these entities: the emission of the tag that
         the token has in the entity. As emissions are logarithms, it raises the log-odds of the entity.
-    override (bool): Whether all places become entities, whatever the model predicts.
+    override (bool): False only adds `bonus`. True makes the places entities instead, whatever the model predicts; of
+        places that overlap, the longer is kept.
     """
 
     places: tuple[Entity, ...]

@@ -26,7 +26,8 @@ ATTRIBUTES = ["ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID", "TAG", "POS", "MORPH
 class EntitySwap:
     """Augmenter that replaces entities by others of the same label (mention replacement, Dai and Adel 2020).
 
-    The replacements are drawn from the entities of earlier examples, so no list of entities is needed.
+    The replacements are drawn from the entities of the same and earlier examples (up to POOL_SIZE per label), so no
+    list of entities is needed.
 
     level (float): Probability that an entity is replaced, from 0 to 1.
     """
@@ -40,7 +41,8 @@ class EntitySwap:
 
         nlp (Language): The pipeline, which tokenizes the new text.
         example (Example): The example. Its entities are added to the pool of replacements.
-        YIELDS (Example): One example, with replaced entities or unchanged.
+        YIELDS (Example): One example, with replaced entities or unchanged. It is always unchanged if it has overlapping
+            entities, or a replacement would form a token with the text next to it.
         """
         gold = example.reference
         for ent in gold.ents:
@@ -99,8 +101,8 @@ def _moved(doc: Doc, spans: Iterable[Span], moves: Sequence[tuple[int, int]]) ->
 
     doc (Doc): The new document.
     spans (Iterable[Span]): Spans of the old document that overlap no entity.
-    moves (Sequence[tuple[int, int]]): For each entity, its end in the old text, and the number of characters by which
-        this end is moved in the new text.
+    moves (Sequence[tuple[int, int]]): For each entity, in the order of the text: its end in the old text, and the
+        number of characters by which this end is moved in the new text.
     RETURNS (list[Optional[Span]]): The spans in the new document. None for a span that would begin or end inside a
         token.
     """
@@ -113,7 +115,7 @@ def _moved(doc: Doc, spans: Iterable[Span], moves: Sequence[tuple[int, int]]) ->
 
 
 def _without_annotation(doc: Doc) -> Iterator[Span]:
-    """Yield each sequence of tokens without annotation as one span."""
+    """Yield each sequence of tokens without annotation (`ent_iob` 0) as one span; tokens that are O are annotated."""
     for is_silent, tokens in groupby(doc, key=lambda token: token.ent_iob == IOB_MISSING):
         places = [token.i for token in tokens]
         if is_silent:
@@ -196,7 +198,8 @@ def create_entity_swap_augmenter_v1(level: float) -> AugmenterT:
     """Registered as `spacy-zh-tw-ner.entity_swap.v1`: replace entities by others of the same label.
 
     level (float): Probability that an entity is replaced, from 0 to 1.
-    RETURNS (Callable): The augmenter.
+    RETURNS (Callable): The augmenter, for [corpora.train.augmenter]. It takes the pipeline and an example, and yields
+        one example.
     """
     return EntitySwap(level)
 
@@ -215,6 +218,7 @@ def create_script_variants_augmenter_v1(
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
     pairs (Optional[Mapping[str, str]]): Variant characters: one form → the other form. Each form is replaced by the
         other. null for 臺 → 台 and the other pairs of the tokenizer's fold "variants".
-    RETURNS (Callable): The augmenter.
+    RETURNS (Callable): The augmenter, for [corpora.train.augmenter]. It takes the pipeline and an example, and yields
+        one example.
     """
     return ScriptVariants(level, script_level=script_level, scripts=scripts, pairs=VARIANTS if pairs is None else pairs)

@@ -28,7 +28,7 @@ class CharCorpus:
     limit (int): Largest number of documents; 0 for all.
     shuffle (bool): Shuffle the files, and the documents within each file, in every pass. Python's random number
         generator is used, which spaCy seeds.
-    augmenter (Callable): Yields one or more examples for each example.
+    augmenter (Callable): Function (pipeline, Example) → iterator of one or more Examples to train on instead.
     """
 
     def __init__(

@@ -234,7 +234,11 @@ def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
 
 
 def _position(found: Any) -> Position:
-    """Check the JSON object of a position in a checkpoint, and return it as a `Position`."""
+    """Convert the progress of a run, as a checkpoint stores it, to a `Position`.
+
+    found (Any): Parsed JSON: a dictionary with the fields of `Position` as keys.
+    RAISES (UnreadableFileError): If a key is missing or unknown, or a value is invalid.
+    """
     # Checkpoints of 0.1 lack `evaluated_words`.
     values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)
     names = set(vars(Position()))

@@ -13,14 +13,20 @@ SMALL: dict[str, object] = {"font_size": 11, "fill": "#666"}
 
 
 class Curve(NamedTuple):
-    """A curve: its name in the legend, and one value per report; None or NaN for a missing value."""
+    """A curve of a panel.
+
+    name: Its name in the legend; may be empty. values: One per evaluation of the run, None or NaN if it is missing.
+    """
 
     name: str
     values: Sequence[float | None]
 
 
 class Panel(NamedTuple):
-    """A diagram of the picture: title, curves, and largest value of the y axis."""
+    """One of the four diagrams of a run.
+
+    title: Its title. curves: Its curves. top: Value that the y axis, which begins at 0, must reach at least.
+    """
 
     title: str
     curves: list[Curve]

@@ -19,8 +19,8 @@ class DistillCorpus:
     """Corpus reader that mixes annotated examples with unlabelled texts, whose targets are the posteriors of a teacher.
 
     One pass yields every unlabelled text once. The annotated examples are repeated: they continue from one pass to the
-    next, and start again after the last one. If the training corpus is streamed (`max_epochs = -1`), only one chunk of
-    unlabelled texts is in memory at a time.
+    next, and start again after the last one. `zh-tw-ner distill` stores the texts and predictions in chunks. If the
+    training corpus is streamed (`max_epochs = -1`), only one chunk is in memory at a time.
 
     path (Path): Folder that `zh-tw-ner distill` has written: OUT/teacher.
     gold (Optional[Callable]): Corpus reader of annotated examples; None to train on the teacher alone.
@@ -47,7 +47,7 @@ class DistillCorpus:
         self._golds: Iterator[Example] = iter(())
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Read all texts once.
+        """Read all unlabelled texts once, mixed with annotated examples. spaCy calls it for each pass over the corpus.
 
         nlp (Language): The pipeline of the student, which tokenizes the texts.
         YIELDS (Example): Annotated examples, and unlabelled ones whose reference document holds a `SoftTarget`, the
@@ -78,7 +78,10 @@ class DistillCorpus:
             yield from texts
 
     def _next_gold(self, nlp: Language) -> Example:
-        """Return the next annotated example; after the last one, the first of a new pass over them."""
+        """Return the next annotated example; after the last one, the first of a new pass over them.
+
+        RAISES (CorpusError): If there are no annotated examples.
+        """
         assert self.gold is not None  # its share is 0 otherwise
         example = next(self._golds, None)
         if example is None:
@@ -127,7 +130,7 @@ def create_distill_corpus_v1(
     weight (float): Weight of the loss of a text that the teacher has predicted. Annotated examples have the weight 1.
     gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1. null
         yields all annotated examples once, and then the texts; `nlp.initialize` needs this order.
-    shuffle (bool): Shuffle the chunks, and the texts within each chunk, in every pass.
+    shuffle (bool): Shuffle the texts in every pass: the chunks in which `distill` stored them, and those in each chunk.
     RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
     return DistillCorpus(path, gold=gold, weight=weight, gold_share=gold_share, shuffle=shuffle)

@@ -100,7 +100,13 @@ def recognizer_of(config: Config) -> str:
 
 
 def _initialization(config: Config, name: str) -> dict[str, Any]:
-    """Return the block [initialize.components.NAME] of a config. If it is missing, add an empty one to the config."""
+    """Return the block [initialize.components.NAME] of a config, itself and not a copy.
+
+    If it is missing, an empty one is added to the config.
+
+    config (Config): The config.
+    name (str): NAME, the name of a component.
+    """
     components = config.setdefault("initialize", {}).setdefault("components", {})
     block: dict[str, Any] = components.setdefault(name, {})
     return block

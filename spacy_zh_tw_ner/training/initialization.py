@@ -26,12 +26,13 @@ def create_add_labels_v1(
 ) -> Callable[[Language], None]:
     """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels to a sourced recognizer.
 
-    spaCy does not initialize sourced components, so it adds no labels to them. This callback does. Existing labels and
-    their weights are kept.
+    Set the callback in [initialize.after_init]. A sourced recognizer is copied from another pipeline (`source` in its
+    config). spaCy does not initialize sourced components, so it adds no labels to them. This callback does. Existing
+    labels and their weights are kept.
 
-    labels (Optional[list[str]]): Labels to add.
-    corpus (Optional[Callable]): Corpus reader whose labels are added as well.
-    component (Optional[str]): Name of the recognizer in the pipeline; None for the first one.
+    labels (Optional[list[str]]): Labels to add; null for none.
+    corpus (Optional[Callable]): Corpus reader. The labels of its entities are added as well; null for none.
+    component (Optional[str]): Name of the recognizer in the pipeline; null for the first one.
     RETURNS (Callable[[Language], None]): The callback. It raises a PipelineError if there is no such recognizer.
     """
 
@@ -48,8 +49,10 @@ def create_add_labels_v1(
 def create_start_from_v1(pipeline: str | None = None, component: str | None = None) -> Callable[[Language], None]:
     """Registered as `spacy-zh-tw-ner.start_from.v1`: copy the encoder of a trained pipeline, without its labels.
 
-    pipeline (Optional[str]): Folder or package of the trained pipeline; None starts from random weights.
-    component (Optional[str]): Name of the recognizer in both pipelines, if there are several.
+    Set the callback in [initialize.after_init], where the new encoder exists already.
+
+    pipeline (Optional[str]): Folder or package of the trained pipeline; null starts from random weights.
+    component (Optional[str]): Name of the recognizer in both pipelines; null for the first one of each pipeline.
     RETURNS (Callable[[Language], None]): The callback. It raises a PipelineMismatchError if the tokenizers or encoders
         of both pipelines differ, and a PipelineError if a pipeline has no recognizer with its own encoder.
     """
@@ -111,7 +114,7 @@ def _find(nlp: Language, name: str | None) -> TrainableCRF:
 
 
 def _shape(layer: Model[Any, Any]) -> str:
-    """Return the name and the shapes of all thinc and torch parameters of a layer, as a string for comparisons."""
+    """Describe a layer as a string for comparisons: its name, and the shape of each thinc and torch parameter."""
     shapes = {name: tuple(layer.get_param(name).shape) for name in layer.param_names}
     for shim in layer.shims:
         shapes |= {key: tuple(value.shape) for key, value in shim._model.state_dict().items()}

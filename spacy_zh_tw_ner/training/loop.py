@@ -43,8 +43,8 @@ class BatchStream:
     as dropout, do not change the batches, and a resumed run gets the same batches as an uninterrupted one.
 
     nlp (Language): The pipeline that is trained.
-    corpus (Callable): Corpus reader of the training data.
-    batcher (Callable): Groups examples into batches.
+    corpus (Callable): Corpus reader of the training data: takes `nlp`, and returns examples.
+    batcher (Callable): Takes examples, and returns batches of them.
     max_epochs (int): The setting `max_epochs` of [training]: 0 for no limit, −1 to stream the corpus.
     seed (int): Seed of the random state.
     """
@@ -64,7 +64,7 @@ class BatchStream:
         return self
 
     def __next__(self) -> tuple[int, BatchT]:
-        """Return the epoch and the next batch."""
+        """Return the epoch, from 0, and the next batch; raise StopIteration after `max_epochs` epochs."""
         outer = _exchange_random(self._random)
         try:
             return next(self._batches)
@@ -141,7 +141,7 @@ def train(
 def _train(
     nlp: Language, output: Path, resume: bool, checkpoint_every: int, stdout: IO[str], stderr: IO[str]
 ) -> Position:
-    """Resolve the config, load the checkpoint if `resume` is True, and run the training loop."""
+    """Resolve the config, load the checkpoint if `resume` is True, train, and return the progress at the end."""
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
     if seed is not None:

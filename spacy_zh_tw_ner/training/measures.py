@@ -58,8 +58,8 @@ class Rates:
     """Learning rates of each step, computed from the config, because spaCy does not pass the optimizer to loggers.
 
     A second optimizer is built from the config. It updates no weights; only its learning rate schedules are advanced.
-    The rates are not multiplied by `layer_decay` and `lora_rate`. Updates that fp16 training skips are counted as
-    steps.
+    The settings `layer_decay` and `lora_rate` of the optimizer, which change the rates of some layers and of adapters,
+    are not applied. Updates that are skipped because fp16 gradients overflow are counted as steps.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -178,7 +178,7 @@ class Pace:
 def losses_per_character(nlp: Language, losses: dict[str, Any], characters: int) -> tuple[float, dict[str, float]]:
     """Divide spaCy's sums of losses by the number of characters, so that losses of evaluations can be compared.
 
-    nlp (Language): The pipeline.
+    nlp (Language): The pipeline, which shows which components have listeners.
     losses (dict[str, Any]): Component → sum of its losses.
     characters (int): Number of characters (tokens) over which spaCy has summed the losses.
     RETURNS (tuple[float, dict[str, float]]): The total loss per character, and that of each component. The total leaves

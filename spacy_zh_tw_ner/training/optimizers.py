@@ -101,7 +101,7 @@ def create_linear_v1(
     total_steps (int): Steps after which the rate is 0; set it to `${training.max_steps}`. 0 means no limit, as it does
         for `max_steps`: then the rate stays at `initial_rate` after the warm-up.
     warmup_share (float): Largest share of `total_steps` that the warm-up may take, from 0 to 1.
-    YIELDS (float): The learning rate of each step.
+    YIELDS (float): The learning rate of each step, for a setting of [training.optimizer] that accepts a schedule.
     RAISES (TrainingError): If `total_steps` is negative.
     """
     if total_steps < 0:
@@ -130,7 +130,7 @@ def create_cosine_v1(
     warmup_steps (int): Steps of the warm-up.
     total_steps (int): Steps of warm-up and decay together; after them the rate stays at `final_rate`.
     final_rate (float): The lowest rate.
-    YIELDS (float): The learning rate of each step.
+    YIELDS (float): The learning rate of each step, for a setting of [training.optimizer] that accepts a schedule.
     """
     yield from islice(_cosine(initial_rate, warmup_steps, total_steps - warmup_steps, 1.0, final_rate), total_steps)
     while True:
@@ -147,7 +147,7 @@ def create_cosine_restarts_v1(
     period (int): Steps of the first period.
     growth (float): Length of each period, divided by the length of the previous period.
     final_rate (float): The rate at the end of each period.
-    YIELDS (float): The learning rate of each step.
+    YIELDS (float): The learning rate of each step, for a setting of [training.optimizer] that accepts a schedule.
     """
     return _cosine(initial_rate, warmup_steps, period, growth, final_rate)
 

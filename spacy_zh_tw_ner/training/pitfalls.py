@@ -22,7 +22,11 @@ VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
 
 
 class Pitfall(Enum):
-    """Kind of failure of a training run, such as a loss that is NaN."""
+    """Kind of failure of a training run.
+
+    NOT_FINITE: a loss is NaN or infinite. NOTHING_FOUND: the pipeline finds no entities. ALL_WRONG: all entities that
+    it finds are wrong. ENDED_AT_ZERO: the run has ended, and F was 0 at every evaluation.
+    """
 
     NOT_FINITE = auto()
     NOTHING_FOUND = auto()
@@ -44,7 +48,7 @@ class Pitfalls:
     def check(self, reports: Sequence[ProgressReport], labels: Mapping[str, Any] | None = None) -> list[str]:
         """Check the run after an evaluation.
 
-        reports (Sequence[ProgressReport]): All reports so far.
+        reports (Sequence[ProgressReport]): All reports so far, one per evaluation, with scores and losses.
         labels (Optional[Mapping[str, Any]]): Scores of the last evaluation by label (spaCy's `ents_per_type`).
         RETURNS (list[str]): Messages of pitfalls that are not yet reported.
         """
@@ -70,7 +74,7 @@ class Pitfalls:
         spaCy saves the model and its loss before it calls the logger. A loss of NaN cannot be saved, so the run ends
         with an `OverflowError` before `check` is called, and only this check can explain it.
 
-        reports (Sequence[ProgressReport]): All reports of the run.
+        reports (Sequence[ProgressReport]): All reports of the run, one per evaluation.
         RETURNS (list[str]): Messages of pitfalls that are not yet reported.
         """
         saved = self._nlp.meta.get("performance", {})
@@ -83,7 +87,11 @@ class Pitfalls:
         return self._new(found)
 
     def _check_losses(self, losses: Mapping[str, float]) -> dict[Pitfall, str]:
-        """Return the message about losses that are NaN or infinite, if there are any."""
+        """Return a message if at least one loss is NaN or infinite.
+
+        losses (Mapping[str, float]): Name of a component → its loss.
+        RETURNS (dict[Pitfall, str]): `Pitfall.NOT_FINITE` → message; empty if all losses are finite.
+        """
         names = [name for name, loss in losses.items() if not math.isfinite(loss)]
         if not names:
             return {}
@@ -107,7 +115,10 @@ class Pitfalls:
         yield "the learning rates in [training.optimizer] are too high: lower them, or add a warm-up"
 
     def _causes_of_nothing_found(self, reports: Sequence[ProgressReport]) -> Iterator[str]:
-        """Yield likely causes of a run that finds no entities, the likeliest first."""
+        """Yield likely causes of a run that finds no entities, the likeliest first.
+
+        reports (Sequence[ProgressReport]): All reports so far, whose highest learning rates are checked.
+        """
         for path, value in find_settings(self._config["components"], "min_score", "components"):
             if value > 0.5:
                 yield f"{path} = {value:g} is more than the probability of any entity so far: set 0.35"
@@ -157,7 +168,7 @@ def _too_few_steps(last: ProgressReport) -> Iterator[str]:
 
 
 def _numbered(hints: Iterator[str]) -> str:
-    """Join hints to one numbered list."""
+    """Join hints to one line, such as "(1) first hint; (2) second hint"."""
     return "; ".join(f"({i}) {hint}" for i, hint in enumerate(hints, 1))
 
 

@@ -60,7 +60,10 @@ class ProgressReport:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a report to values for JSON: floats with six digits, null for NaN and infinite numbers."""
+    """Convert a field of a report, or a dictionary of fields, to values for JSON.
+
+    Floats are rounded to six significant digits. NaN and infinite numbers become None.
+    """
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -84,7 +87,10 @@ def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[Pro
 
 
 def read_progress(path: Path) -> list[ProgressReport]:
-    """Read the reports of the last run in a file. If the run was resumed, earlier reports of it are included.
+    """Read the reports of the last run in a file.
+
+    Each report makes the reports of the same or later steps before it in the file obsolete. So a new run replaces an
+    older one, and a resumed run keeps its reports from before its checkpoint.
 
     path (Path): A `progress.jsonl`, which may be missing or have incomplete lines.
     RETURNS (list[ProgressReport]): Reports with ascending steps.

@@ -12,7 +12,7 @@ ArrayT: TypeAlias = np.ndarray[Any, Any]
 
 
 def python_state() -> Any:
-    """Return the states of the random number generators of Python and numpy as lists and numbers for JSON.
+    """Return the states of the random number generators of Python and numpy, under "random" and "numpy", for JSON.
 
     Numpy's key, an array of 624 numbers, is left out: `random_states` returns it.
     """
@@ -32,7 +32,9 @@ def random_states() -> dict[str, ArrayT]:
 
 
 def restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
-    """Restore the states of all random number generators after checking them.
+    """Restore the states of the global random number generators of Python, numpy and torch after checking them.
+
+    The state of the GPU is restored only if the arrays have one and there is a GPU.
 
     arrays (dict): Arrays of a checkpoint by name. Those that `random_states` has returned have the prefix "random/".
     python (Any): A value that `python_state` has returned.

@@ -51,7 +51,10 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
 
 
 def is_other_model(path: Path) -> bool:
-    """Return whether a file is a safetensors file, but not a checkpoint of `save_checkpoint`."""
+    """Return whether a file is a safetensors file, but not a checkpoint of `save_checkpoint`.
+
+    False for a file that is missing, cannot be read or is no safetensors file.
+    """
     try:
         with safe_open(path, framework="np") as file:
             return "said" not in file.keys()  # noqa: SIM118  (safe_open is not a mapping)

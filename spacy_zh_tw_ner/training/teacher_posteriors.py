@@ -121,7 +121,7 @@ def read_chunk(
     """Read the texts and targets of one chunk.
 
     folder (Path), manifest (Manifest): Folder of a complete pass, and its description.
-    chunk (int): Number of the chunk.
+    chunk (int): Number of the chunk, from 0.
     weight (float): Weight of each text in the loss of the student; an annotated text has the weight 1.
     YIELDS (tuple[str, SoftTarget]): A text, and the teacher's marginals and expected transition counts for it.
     RAISES (UnreadableFileError): If the file is missing or damaged.
@@ -171,8 +171,9 @@ def _predict(
     recognizer (CRFComponent): The component of the teacher.
     make_doc (Callable[[str], Doc]): Tokenizer of the student, whose tokens must be those of the teacher.
     temperature (float): Softens the distribution if greater than 1.
-    RETURNS (dict[str, np.ndarray]): "texts" and their "sizes" in bytes of UTF-8, their "lengths" in tokens, "marginals"
-        (n_tokens, n_tags) of all texts together, and "counts" (n_texts, n_legal) of the legal transitions.
+    RETURNS (dict[str, np.ndarray]): "texts" → bytes of all texts in UTF-8; "sizes" → number of bytes of each text;
+        "lengths" → number of tokens of each text; "marginals" → (n_tokens, n_tags) probability of each tag, for the
+        tokens of all texts; "counts" → (n_texts, n_legal) how often each legal transition is expected in the text.
     RAISES (PipelineMismatchError): If teacher and student tokenize a text differently.
     """
     legal = recognizer.scheme.legal_transitions.matrix
@@ -202,7 +203,7 @@ def _predict(
 
 @dataclass(frozen=True)
 class _Numbered:
-    """A text with its index in the chunk."""
+    """A text with its index in the chunk. Its `len` is that of the text, as `divide` needs it to make batches."""
 
     index: int
     text: str
@@ -248,7 +249,7 @@ def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Return whether a file has the name of a manifest, but was written by another program."""
+    """Return whether an existing manifest file was written by another program; False if it is empty or "{}"."""
     with path.open("rb") as file:
         start = file.read(2**16)
     return start.strip() not in (b"", b"{}") and MADE_BY.encode() not in start

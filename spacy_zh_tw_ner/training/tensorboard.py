@@ -19,7 +19,9 @@ def create_tensorboard_logger_v1(path: Path) -> Callable[[Language, IO[str], IO[
     `spacy.ChainLogger.v1` combines this one with `spacy-zh-tw-ner.progress_logger.v1`.
 
     path (Path): Folder for the event files. A resumed run is continued there.
-    RETURNS (Callable): Function that the training loop calls with the pipeline, stdout and stderr.
+    RETURNS (Callable): Logger for [training.logger]: a function that the training loop calls with the pipeline, stdout
+        and stderr. It returns two functions: the first writes the values of an evaluation, and the second closes the
+        event file.
     RAISES (MissingExtraError): If TensorBoard is not installed.
     RAISES (OutputError): If the path is a file.
     """

@@ -54,7 +54,10 @@ class UnlabelledTexts:
         return files
 
     def digest(self) -> str:
-        """Return a hash of the content of all files, and of the settings that determine the texts."""
+        """Return a hexadecimal hash of the content of all files, and of the settings that determine the texts.
+
+        It is stored with predictions for the texts. If it differs later, the predictions are those of other texts.
+        """
         settings = [self.text_field, str(LONGEST), *(sha256_of(path) for path in self.files())]
         return sha256("\n".join(settings).encode()).hexdigest()
 

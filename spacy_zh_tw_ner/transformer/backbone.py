@@ -87,7 +87,7 @@ class Backbone(nn.Module):
 
     @property
     def gpus(self) -> list[torch.device]:
-        """The GPUs that the model runs on."""
+        """The GPUs that hold weights, inputs or hidden states, sorted by name; empty on a CPU."""
         devices = {self.device, *(parameter.device for parameter in self.parameters())}
         return sorted((device for device in devices if device.type == "cuda"), key=str)
 
@@ -127,7 +127,7 @@ def load_backbone(
     config (PretrainedConfig | None): Config of the base model, if the caller has read it; None to read it.
     kept (IdsT | None): Ids of the wordpieces to keep, if the vocabulary is trimmed; None keeps all.
     device (str | torch.device): The device of the weights.
-    settings: The fields of `BackboneSettings` other than `name`.
+    settings: Changes to the base model, such as `lora`. They are the fields of `BackboneSettings` except `name`.
     RETURNS (Backbone): The backbone, in evaluation mode. New adapters start with an update of zero.
     RAISES (ValueError): If the base model cannot be loaded, or does not support a setting; the message names it.
     """

@@ -76,7 +76,8 @@ def bidirectional_mask(attention_mask: torch.Tensor, dtype: torch.dtype) -> torc
 
     attention_mask (torch.Tensor): (batch, length), 1 for wordpieces and 0 for padding.
     dtype (torch.dtype): Type of the attention scores.
-    RETURNS (torch.Tensor): (batch, 1, length, length), added to the attention scores.
+    RETURNS (torch.Tensor): (batch, 1, length, length), which is added to the attention scores: 0 for keys that are
+        wordpieces, and a large negative number for padding.
     """
     b, t = attention_mask.shape
     padding = (attention_mask == 0)[:, None, None, :].expand(b, 1, t, t)
@@ -84,7 +85,12 @@ def bidirectional_mask(attention_mask: torch.Tensor, dtype: torch.dtype) -> torc
 
 
 def _stack(model: Base) -> tuple[str, nn.ModuleList]:
-    """Return the name and the module of the Transformer layers."""
+    """Return the name and the module of the Transformer layers.
+
+    This is the first `ModuleList` that has as many modules as the config has layers (in ALBERT, groups of layers).
+
+    RAISES (StopIteration): If the model has no such module.
+    """
     # In ALBERT's config, `num_hidden_layers` is how often layers run, and `num_hidden_groups` how many there are.
     n = getattr(model.config, "num_hidden_groups", model.config.num_hidden_layers)
     return next(

@@ -1,4 +1,6 @@
-"""Spread a base model over GPUs, main memory and disk, with the hooks of accelerate (`memory.device_map`).
+"""Spread a base model over GPUs, main memory and disk, with the hooks of accelerate.
+
+This is done if the setting `memory.device_map` is "auto":
 
     embeddings, layers 1-8     cuda:0       weights stay there
     layers 9-16                cuda:1       weights stay there, and inputs are copied from cuda:0
@@ -107,12 +109,15 @@ def require_trainable(model: nn.Module, name: str) -> None:
 
 
 def gpu_memory() -> dict[int | str, int]:
-    """Return the bytes that quantized weights may take on each GPU. (They cannot be offloaded to main memory.)"""
+    """Return number of a GPU → bytes that quantized weights may take on it. Main memory and disk are left out.
+
+    (Quantized weights cannot be offloaded.)
+    """
     return {device: size for device, size in _memory(torch.device("cuda")).items() if isinstance(device, int)}
 
 
 def _memory(device: torch.device) -> dict[int | str, int]:
-    """Return the bytes that weights may take on each device. A disk has no limit.
+    """Return the bytes that weights may take on each device: a share of its free memory. A disk has no limit.
 
     device (torch.device): The device of inputs and outputs. If it is the CPU, no GPU is used.
     RETURNS (dict[int | str, int]): Number of a GPU, or "cpu" → bytes.
@@ -125,6 +130,8 @@ def _memory(device: torch.device) -> dict[int | str, int]:
 
 def _places(model: Base, device: torch.device) -> dict[str, str]:
     """Choose a place for each block of a model. A block is a layer, or a top-level module such as the embeddings.
+
+    GPUs are filled evenly first, then main memory, then the disk. Quantized models stay on the GPUs where they are.
 
     model (Base): The model, with its adapters.
     device (torch.device): The device of inputs and outputs.
@@ -197,8 +204,9 @@ def _require_space(folder: Path, size: int) -> None:
 
 
 def _remove(folder: Path, handle: int, process: int) -> None:
-    """Remove a temporary folder, unless this is a forked process, whose parent still uses the folder.
+    """Remove a temporary folder and release its lock. A forked process does nothing: its parent still uses the folder.
 
+    folder (Path): The folder, which has the file of offloaded weights.
     handle (int): File descriptor of the lock on the folder.
     process (int): Id of the process that created the folder.
     """

@@ -115,13 +115,11 @@ def read_model(
 
 
 def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") -> Base:
-    """Load a checkpoint in the precision in which it is stored.
+    """Load a checkpoint in the precision in which it is stored, with its head if that is for token classification.
 
     name (str), revision (str | None): Id on the Hub, or a folder; and branch, tag or commit on the Hub.
     config (PretrainedConfig): Config of the model.
-
-    If it has a head for token classification, the head is loaded as well. All other heads are left out.
-
+    RETURNS (Base): The model. Heads for other tasks are left out.
     RAISES (BaseModelError): If the checkpoint does not exist, transformers does not support the model family, or a
         weight is missing.
     """
@@ -156,7 +154,7 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
 
 
 def _build(name: str, config: "PretrainedConfig", attn_implementation: str | None) -> Base:
-    """Build a base model without initializing its weights."""
+    """Build a base model in evaluation mode. Its weights are not initialized: the caller sets them, if needed."""
     from transformers.modeling_utils import no_init_weights
 
     cls = _model_class(name, config)
@@ -241,7 +239,7 @@ def _model_class(name: str, config: "PretrainedConfig") -> Any:
 
 
 def _without_pooler(cls: type) -> dict[str, bool]:
-    """Return the keyword arguments that build a model class without its pooler."""
+    """Return the arguments that build a model class without its pooler; {} if the class has no such argument."""
     return {"add_pooling_layer": False} if "add_pooling_layer" in signature(cls).parameters else {}
 
 

@@ -1,4 +1,8 @@
-"""Store in tokenizer_config.json which characters a trimmed tokenizer has kept."""
+"""Store in tokenizer_config.json which characters a trimmed tokenizer has kept.
+
+Trimming removes wordpieces from the vocabulary of a tokenizer. Special wordpieces are kept, and those into which single
+characters are split: by default all characters, or only the characters of a given set.
+"""
 
 import re
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,7 +26,8 @@ def kept_characters(tokenizer: "PreTrainedTokenizerBase") -> MaskT | None:
     """Return the characters whose wordpieces were kept when a tokenizer was trimmed.
 
     tokenizer (PreTrainedTokenizerBase): Any tokenizer.
-    RETURNS (Optional[MaskT]): (0x110000,) whether each code point was kept; None if the tokenizer was not trimmed.
+    RETURNS (Optional[MaskT]): (0x110000,) bool, True for each code point that was kept; None for a tokenizer that was
+        not trimmed.
     RAISES (UnreadableFileError): If the list of characters in tokenizer_config.json is damaged.
     """
     ranges = tokenizer.init_kwargs.get(CHARACTERS_KEY)
@@ -44,7 +49,9 @@ def kept_characters(tokenizer: "PreTrainedTokenizerBase") -> MaskT | None:
 def character_ranges(characters: MaskT) -> str:
     """Return kept characters as text: ranges of hexadecimal code points, such as "20-7E 4E00-9FFF".
 
-    characters (MaskT): (0x110000,) whether each code point was kept.
+    This is the text that `kept_characters` parses.
+
+    characters (MaskT): (0x110000,) bool: whether each code point was kept.
     """
     # (2 n,) first code point of each range, and the one after its last
     edges = np.flatnonzero(np.diff(characters, prepend=False, append=False)).tolist()

@@ -37,6 +37,8 @@ def add_lora(model: Base, settings: LoraSettings) -> None:
     Afterwards, only the adapters and the biases chosen by `settings.bias` are trained. The layers of ALBERT share one
     set of weights, and therefore one set of adapters.
 
+    model (Base): A base model of transformers.
+    settings (LoraSettings): Rank, scale and dropout of the adapters, and the names of the layers that get them.
     RAISES (ValueError): If no linear layer has the name of a target, or the family has no default targets.
     """
     silence_bitsandbytes()  # peft imports bitsandbytes

@@ -127,7 +127,7 @@ def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any)
 
 
 class TorchOutOfMemoryError(OutOfMemoryError, torch.OutOfMemoryError):
-    """A model ran out of memory. It is also a `torch.OutOfMemoryError`, which training loops catch."""
+    """Raised if a model runs out of memory. It is also a `torch.OutOfMemoryError`, which training loops catch."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

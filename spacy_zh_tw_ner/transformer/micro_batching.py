@@ -58,9 +58,9 @@ class ForwardPass:
 
 
 class MicroBatchRunner:
-    """Runs a backbone in micro-batches, and remembers how many wordpieces fit into memory.
+    """Runs a backbone in micro-batches: `run` predicts, `begin` trains. Stores how many wordpieces fit into memory.
 
-    backbone (Backbone): The backbone.
+    backbone (Backbone): The Transformer, with its setting `micro_batch`: ids and attention mask → hidden states.
     scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass (loss scaling for fp16).
     """
 
@@ -129,7 +129,7 @@ class MicroBatchRunner:
         return hidden, partial(self._backward, passes)
 
     def _forward_with_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Write the hidden states to `hidden`, and keep the graphs. If memory runs out, return an empty list."""
+        """Write hidden states to `hidden`; return passes with graphs, one per batch. If memory runs out, return []."""
         passes: list[ForwardPass] = []
         for batch in batches:
             state = _random_state(self.backbone.gpus)
@@ -142,7 +142,7 @@ class MicroBatchRunner:
         return passes
 
     def _forward_without_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Write the hidden states to `hidden`, without graphs, in micro-batches small enough for the backward pass."""
+        """Write hidden states to `hidden`, in micro-batches that fit into memory; return passes without graphs."""
         passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
@@ -173,7 +173,7 @@ class MicroBatchRunner:
                     self._repeat(each, gradient, done)
 
     def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
-        """Run a micro-batch again in smaller parts. Add gradients only to parameters whose names are not in `done`."""
+        """Repeat a backward pass that ran out of memory, in parts; raise if a part of one window runs out, too."""
         if failed.is_last_try:
             raise _too_large(failed.batch)
         for part in failed.batch.cut(self.train_limit):
@@ -234,7 +234,7 @@ class MicroBatchRunner:
                 parameter.requires_grad_(True)
 
     def _values(self, batch: MicroBatch) -> torch.Tensor:
-        """Return the hidden state of each wordpiece, multiplied by its share in its token (`shares`), (n, width)."""
+        """Return the hidden state of each wordpiece, divided by the number of wordpieces of its token, (n, width)."""
         batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
         hidden = self.backbone(batch.input_ids, batch.attention_mask)  # (n_windows, length, width)
         return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])

@@ -53,7 +53,10 @@ def shim_of(model: Tok2VecT) -> BackboneShim:
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Load the base model, unless the model has weights already, and set the output width."""
+    """Load the base model, unless the model has weights already, and set the output width.
+
+    thinc calls it in `model.initialize`. X and Y are not used.
+    """
     shim = shim_of(model)
     if not shim.is_loaded:
         shim.load()

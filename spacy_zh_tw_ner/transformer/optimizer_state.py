@@ -44,7 +44,8 @@ def state_from_bytes(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
     optimizer (torch.optim.Optimizer): A new optimizer of the same kind, for parameters of the same shapes.
     data (bytes): From `state_to_bytes`.
-    RAISES (ValueError): If the state was saved by another kind of optimizer, or for other parameters.
+    RAISES (TrainingError): If the state was saved by another kind of optimizer, or for parameters of other shapes.
+    RAISES (UnreadableFileError): If the state is damaged.
     """
     with reading(origin()):
         _load_state(optimizer, data)
@@ -74,7 +75,12 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
 
 def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
-    """Check that loaded parameter groups have the settings of the optimizer's groups, with values of the same types."""
+    """Check that loaded parameter groups have the settings of the optimizer's groups, with values of the same types.
+
+    groups (object): Value of the key "param_groups" in the loaded state dict.
+    RAISES (UnreadableFileError): If the number of groups, the names of their settings or the indices of their
+        parameters differ, or a value has another type.
+    """
     found = require_type("param_groups", groups, list)
     require(len(found) == len(optimizer.param_groups), "param_groups", len(found), str(len(optimizer.param_groups)))
     # The entry `params` of a group must be equal: its indices assign the states to parameters.
@@ -133,6 +139,7 @@ def _sizes(name: str, shape: torch.Size) -> set[int]:
 
     name (str): Name of the entry, such as "exp_avg".
     shape (torch.Size): Shape of the parameter.
+    RETURNS (set[int]): One number; several for the scales of 8-bit states, whose block size is not stored.
     """
     if name.startswith("absmax"):
         return {-(-shape.numel() // size) for size in BLOCK_SIZES}
@@ -148,7 +155,11 @@ def _sizes(name: str, shape: torch.Size) -> set[int]:
 
 
 def _identity(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the class of an optimizer and the shapes of its parameters, which a saved state must have, too."""
+    """Return what must be equal in an optimizer and in a state that is loaded into it.
+
+    RETURNS (dict[str, Any]): "optimizer" → name of the class; "shapes of the groups" → for each parameter group, the
+        shapes of its parameters.
+    """
     shapes = [[list(p.shape) for p in group["params"]] for group in optimizer.param_groups]
     return {"optimizer": type(optimizer).__name__, "shapes of the groups": shapes}
 

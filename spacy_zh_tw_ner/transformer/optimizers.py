@@ -20,10 +20,12 @@ OPTIMIZERS = ("adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit", "adafactor")
 class EncoderOptimizer:
     """Settings of the encoder's torch optimizer. The optimizer itself is in `BackboneShim`.
 
-    rate: Current learning rate; a schedule sets it between steps.
-    name, betas, eps: Kind of optimizer, such as "adamw", and settings of AdamW (arguments of `build_optimizer`).
-    weight_decay, layer_decay, lora_rate: Weight decay of weight matrices, and factors of the learning rate by layer and
-        for adapters (arguments of `parameter_groups`).
+    rate: Current learning rate of the last layer; a schedule sets it between steps.
+    name: Kind of optimizer: "adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit" or "adafactor".
+    weight_decay: Weight decay of weight matrices. Biases, norms and the matrices B of LoRA have none.
+    layer_decay: Learning rate of a layer, divided by that of the next layer.
+    lora_rate: Learning rate of an adapter, divided by that of its layer.
+    betas, eps: Settings of AdamW.
     grad_clip: Upper bound of the norm of all gradients together; 0 for none.
     """
 
@@ -51,7 +53,7 @@ class EncoderOptimizer:
         return build_optimizer(self.name, groups, betas=self.betas, eps=self.eps)
 
     def step(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-        """Clip the gradients, update the parameters, and clear the gradients.
+        """Set the learning rates of all groups, clip the gradients, update the parameters, and clear the gradients.
 
         If fp16 gradients overflow, the scaler skips the update and lowers its scale.
 

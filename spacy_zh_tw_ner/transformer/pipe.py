@@ -107,7 +107,10 @@ def build_tok2vec_transformer_v1(
 
 
 def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
-    """Load the base model, and set the output width."""
+    """Load the base model, and set the dimension "nO" to the width of its hidden states.
+
+    thinc calls this function in `Model.initialize`. X and Y are not used.
+    """
     model.layers[0].initialize()
     model.set_dim("nO", model.layers[0].get_dim("nO"), force=True)
 
@@ -116,6 +119,8 @@ def forward(
     model: "PipeT", docs: list[Doc], is_train: bool
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
     """Encode documents with the Transformer.
+
+    If `is_train` is False, long documents get a `LongData` instead, see `_wrap_with_long`.
 
     RETURNS (tuple[FullTransformerBatch, Callable]): The hidden states, in the batch type of spacy-transformers; and the
         backward pass, which takes a batch with their gradients.
@@ -137,6 +142,7 @@ def forward(
 def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
     """Convert hidden states to the batch type of spacy-transformers.
 
+    model (PipeT): The model, whose `ops` concatenate the arrays.
     docs (list[Doc]): The documents.
     hidden (list[Floats2d]): Their hidden states, (n_tokens, width) for each document.
     """
@@ -158,7 +164,10 @@ def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerB
 def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
     """Encode a batch for prediction. Short documents are encoded now; long documents get a `LongData`.
 
-    A `LongData` encodes its document when its hidden states are read.
+    A document is long if it has more than `encoders.long_documents.LONG` tokens. A `LongData` encodes its document when
+    its hidden states are read.
+
+    RETURNS (FullTransformerBatch): The batch. Its `model_output` has rows for short documents only.
     """
     from .transformer_data import LongData
 

@@ -28,7 +28,10 @@ INT8_CPU = "int8_cpu"  # the one kind that does not use bitsandbytes
 def require_quantization(settings: QuantizationSettings, device: torch.device) -> None:
     """Check that a device supports a kind of quantization, by quantizing a small tensor.
 
-    RAISES (ValueError): If bitsandbytes is missing or does not run on the device.
+    settings (QuantizationSettings): The kind of quantization, such as "nf4".
+    device (torch.device): The device on which the quantized weights are to run.
+    RAISES (DeviceError): If bitsandbytes does not run on the device, or the kind is "int8_cpu" and it is not a CPU.
+    RAISES (MissingExtraError): If the kind needs bitsandbytes, which is not installed.
     """
     if settings.kind == INT8_CPU:
         if device.type != "cpu":

@@ -49,7 +49,8 @@ def read_settings(data: object) -> BackboneSettings:
 
     data (object): `BackboneSettings.to_dict` as a string of JSON.
     RETURNS (BackboneSettings): The settings.
-    RAISES (UnreadableFileError): If `data` is not such a string. SettingError: For a value that is not allowed.
+    RAISES (UnreadableFileError): If `data` is not such a string, or a setting has a wrong type or size.
+    RAISES (SettingError): If a setting has a value that is not allowed.
     """
     fields = require_type("settings", parse_json(require_type("settings", data, str)), dict)
     for name, kind in (("name", str), ("revision", str), ("attention", str), ("base_hash", str)):
@@ -178,7 +179,8 @@ def packed_tokenizer(files: object) -> "PreTrainedTokenizerBase":
 
     files (object): Files as bytes by name, from `tokenizer_files`.
     RETURNS (PreTrainedTokenizerBase): The tokenizer.
-    RAISES (UnreadableFileError): If a file name is a path. ValueError: If transformers cannot read the files.
+    RAISES (UnreadableFileError): If `files` is not such a dictionary, or a file name is a path.
+    RAISES (ValueError): If transformers cannot read the files.
     """
     found = require_type("tokenizer", files, dict)
     require(0 < len(found) <= MOST_FILES, "tokenizer", len(found), f"1 to {MOST_FILES} files")
@@ -195,7 +197,8 @@ def _without_code(data: bytes) -> bytes:
 
     data (bytes): The config in JSON.
     RETURNS (bytes): The config without these keys, in JSON.
-    RAISES (UnreadableFileError): If the config is not a JSON object. ValueError: If `data` is not JSON.
+    RAISES (UnreadableFileError): If the config is not a JSON object.
+    RAISES (ValueError): If `data` is not JSON.
     """
     fields = require_type("tokenizer_config.json", parse_json(data), dict)
     kept = {key: value for key, value in fields.items() if key not in DROPPED and not key.endswith(("_file", "_files"))}

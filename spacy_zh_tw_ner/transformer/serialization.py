@@ -1,4 +1,4 @@
-"""Serialize a backbone: weights as safetensors; settings, config and tokenizer files in msgpack.
+"""Serialize a Transformer (backbone): weights as safetensors; settings, config and tokenizer files in msgpack.
 
     full      base model and adapters, quantized or not; loading needs no network and no other file
     adapter   adapters only; the base model is loaded by name, and checked by its hash
@@ -60,8 +60,10 @@ Parts: TypeAlias = dict[str, Any]
 def pack(
     backbone: Backbone, tokenizer: "PreTrainedTokenizerBase", *, save: str = "full", save_dtype: str | None = None
 ) -> Parts:
-    """Convert a backbone and its tokenizer to a dictionary of parts that msgpack can store. Neither is changed.
+    """Convert a Transformer and its tokenizer to a dictionary of parts that msgpack can store. Neither is changed.
 
+    backbone (Backbone): The Transformer, with adapters or without.
+    tokenizer (PreTrainedTokenizerBase): Its tokenizer.
     save (str): "full" for base model and adapters, "adapter" for the adapters only, "merged" for their sum.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None
         keeps them as they are.
@@ -132,7 +134,7 @@ def unpack(
     memory: MemorySettings | None = None,
     device: str | torch.device = "cpu",
 ) -> tuple[Backbone, "PreTrainedTokenizerBase"]:
-    """Load a backbone from its parts.
+    """Load a backbone, a Transformer with or without adapters, from its parts.
 
     parts (Mapping): From `pack` or `from_bytes`.
     name (str | None): Id or folder of the base model, if only adapters were saved; None for the saved name.
@@ -177,6 +179,8 @@ def merge(
 ) -> Backbone:
     """Return a copy of a backbone whose adapters are added to the base model. Quantized weights become float32.
 
+    backbone (Backbone): The backbone, a Transformer with or without adapters; it is not changed.
+    tokenizer (PreTrainedTokenizerBase): Its tokenizer, which is needed to pack and load the copy; not changed.
     quantization (QuantizationSettings | None): Quantization of the copy, of the kind "int8_cpu"; or None.
     memory (MemorySettings | None): Memory settings of the copy; None for those of the backbone.
     RETURNS (Backbone): The copy, on the CPU.

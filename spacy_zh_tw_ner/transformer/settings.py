@@ -1,4 +1,7 @@
-"""Settings of a backbone: LoRA, quantization and memory, as frozen dataclasses that validate their values."""
+"""Settings of a backbone: LoRA, quantization and memory, as frozen dataclasses that validate their values.
+
+A backbone is a base model with the changes that the settings describe, such as adapters and quantized weights.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -146,7 +149,7 @@ def create_lora_v1(
         ["query", "value"]; "all-linear" for all; None for the default of the model family.
     bias (str): Biases that train with the adapters: "none", "all", or "lora_only" for those of the adapted layers.
     rslora (bool): Rank-stabilised scaling (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732).
-    RETURNS (LoraSettings): The settings.
+    RETURNS (LoraSettings): The settings, for the block `lora` of a Transformer model.
     """
     targets = tuple(target_modules) if isinstance(target_modules, list) else target_modules
     return LoraSettings(r, alpha, dropout, targets, bias, rslora)
@@ -204,7 +207,11 @@ class BackboneSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "BackboneSettings":
-        """Return the settings from a dictionary that `to_dict` has returned."""
+        """Return the settings from a dictionary of `to_dict`, also if it was stored as JSON, or by version 0.1.
+
+        RAISES (KeyError, TypeError): If the dictionary lacks a block, or has an unknown setting.
+        RAISES (SettingError): If a value is invalid.
+        """
         data = copy.deepcopy(dict(data))
         if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # JSON has no tuples
             data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])

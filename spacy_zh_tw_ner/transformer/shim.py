@@ -1,4 +1,7 @@
-"""Thinc shim of a backbone: trains it with a torch optimizer, moves it between devices, and serializes it."""
+"""Thinc shim of a backbone: trains it with a torch optimizer, moves it between devices, and serializes it.
+
+A backbone is a base model with the changes of its settings, such as adapters, quantized weights and frozen layers.
+"""
 
 import json
 from collections.abc import Iterator
@@ -39,7 +42,7 @@ T = TypeVar("T")
 
 
 class BackboneShim(Shim):
-    """Holds a backbone, its tokenizer, and the optimizer that trains it.
+    """Holds a backbone (a base model with its adapters), its tokenizer, and the optimizer that trains it.
 
     settings (BackboneSettings): Settings of the config. The backbone is loaded by `load` or `from_bytes`.
     save (str): Weights that `to_bytes` saves: "full" for base model and adapters, "adapter" for the adapters only,
@@ -63,7 +66,7 @@ class BackboneShim(Shim):
 
     @property
     def backbone(self) -> Backbone:
-        """The backbone.
+        """The base model with its adapters.
 
         RAISES (PipelineError): If it is not loaded yet.
         """
@@ -148,6 +151,8 @@ class BackboneShim(Shim):
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update the trainable parameters from their gradients, and clear the gradients.
 
+        thinc calls it in `Model.finish_update`.
+
         optimizer (Optimizer): A `GroupedOptimizer`, whose settings create a torch optimizer for the backbone; or any
             optimizer of thinc, which then updates the parameters itself.
         RAISES (SettingError): For an optimizer of thinc and the precision fp16.
@@ -202,9 +207,12 @@ class BackboneShim(Shim):
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
-        """Context manager: replace the weights by the averages that thinc's optimizer has computed.
+        """Context manager: use averages that thinc's optimizer has computed; restore the weights at the end.
 
-        params (dict[tuple[int, str], Any]): Averages by id of the shim and name of the parameter.
+        thinc calls it in `Model.use_params`.
+
+        params (dict[tuple[int, str], Any]): (id of the shim, name of the parameter) → average. Parameters that are not
+            in it keep their weights.
         """
         own = dict(self._model.named_parameters()) if self.is_loaded else {}
         kept = {name: own[name].data for name in own if (self.id, name) in params}
@@ -226,7 +234,10 @@ class BackboneShim(Shim):
             self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def to_bytes(self) -> bytes:
-        """Serialize the backbone and its tokenizer; return empty bytes if they are not loaded."""
+        """Serialize the backbone and its tokenizer, as `save` and `save_dtype` determine; empty if they are not loaded.
+
+        While a pipeline is saved to a folder, the weights are written to a file there, and the bytes have its name.
+        """
         if not self.is_loaded:
             return b""
         return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
@@ -237,6 +248,8 @@ class BackboneShim(Shim):
 
         The memory settings are taken from the config of the pipeline, not from the bytes. If only adapters were saved,
         the name of the base model is taken from the config, too.
+
+        RETURNS (BackboneShim): This shim.
         """
         if data:
             s = self.settings

@@ -39,8 +39,9 @@ class TokenSplitter:
     """Splits tokens into the ids of their wordpieces.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    lookup (int): Version of the rules by which tokens are split: 1 for the third column of the table at the beginning
-        of this file, 2 for the last column.
+    lookup (int): Version of the rules by which tokens are split. 1, for pipelines of version 0.1, splits each token in
+        lower case and as a separate word, with a mark such as "▁" before it. 2 keeps capitals, and prefers wordpieces
+        without the mark.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
@@ -71,7 +72,10 @@ class TokenSplitter:
         return [[id_ for ids in of_token for id_ in ids] for of_token in by_token]
 
     def is_outside(self, text: str, norm: str) -> bool:
-        """Return whether a token has a character that a trimmed vocabulary does not have."""
+        """Return whether a trimmed vocabulary lacks a character of a token, in its own case and in lower case.
+
+        Always False if the vocabulary is not trimmed.
+        """
         return not self._has(norm) and not self._has(with_case(text, norm))
 
     def _has(self, word: str) -> bool:
@@ -80,7 +84,7 @@ class TokenSplitter:
     def _in_either_case(self, cased: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
         """Split each token in the case of its text or, if that gives unknown wordpieces, in lower case.
 
-        Some Chinese vocabularies have no capital letters.
+        Some Chinese vocabularies have no capital letters. If lower case, too, gives unknown wordpieces, it is used.
 
         cased (Sequence[str]), norms (Sequence[str]): The norm of each token, in the case of its text and in lower case.
         """
@@ -122,9 +126,10 @@ class TokenSplitter:
         return self._unmarked.token_to_id(self._mark + normal) is not None
 
     def _alone(self, words: Sequence[str]) -> list[list[int]]:
-        """Split each word with the unchanged tokenizer, as if another word came before it in a list of words.
+        """Split each word with the unchanged tokenizer, as the second word of a list of two words.
 
-        So the tokenizer puts "▁" before each word, as it does inside a text.
+        The word is not the first of the list, because a tokenizer may treat the first word differently. A tokenizer of
+        the SentencePiece kind puts the mark "▁" before it, as it does after a space.
         """
         if not words:
             return []
@@ -183,12 +188,20 @@ def without_prefix(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
 
 
 def _state(part: Any) -> Any:
-    """Return the settings of a normalizer or pre-tokenizer, from the state that pickle would save."""
+    """Return the settings of a normalizer or pre-tokenizer, from the state that pickle would save.
+
+    part (Any): The part of a fast tokenizer, or None.
+    RETURNS (Any): The settings as in `tokenizer.json`, a dict with the key "type"; None for None.
+    RAISES (Exception): If the part is written in Python, and so has no state.
+    """
     return None if part is None else json.loads(part.__getstate__())
 
 
 def _edited(state: Any) -> Any:
-    """Return the settings of a normalizer or pre-tokenizer, changed so that it adds nothing before words."""
+    """Return the settings of a normalizer or pre-tokenizer, changed so that it adds nothing before words.
+
+    state (Any): A result of `_state`, which is not changed. None stays None, and the normalizer "Prepend" becomes None.
+    """
     if state is None or state["type"] == "Prepend":
         return None
     if state["type"] == "Sequence":

@@ -120,11 +120,15 @@ def _characters(wanted: MaskT | None) -> list[str]:
 def _split_by_lookup(
     tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: list[str]
 ) -> dict[int, list[list[int]]]:
-    """Split characters into wordpieces by each version of the rules that a pipeline may use with a base model.
+    """Split characters into wordpieces, by each version of the rules that a pipeline may use for single tokens.
 
-    Most pipelines use version 2. A pipeline with the classifier of a checkpoint uses the version that agrees with the
-    training of the checkpoint, which may be version 1 (the rules of version 0.1 of this package).
+    Version 1, the rules of version 0.1 of this package, treats each token as a separate word in lower case. Version 2
+    splits tokens as in running text. Most pipelines use version 2. A pipeline with the classifier of a checkpoint uses
+    the version that agrees with the training of the checkpoint.
 
+    tokenizer (PreTrainedTokenizerBase): The tokenizer.
+    config (PretrainedConfig): Config of the model. Version 1 is only used if the model has a classifier.
+    characters (list[str]): The characters to split.
     RETURNS (dict[int, list[list[int]]]): Version of the rules → wordpiece ids of each character.
     """
     chunks = [characters[first : first + CHUNK] for first in range(0, len(characters), CHUNK)]
@@ -148,7 +152,8 @@ def _find_kept(
     config (PretrainedConfig): Config of the model.
     split (dict[int, list[list[int]]]): Version of the rules by which tokens are split → wordpiece ids of each character
         that is kept.
-    keeps_all (bool): Whether all characters are kept, and not only some.
+    keeps_all (bool): Whether all characters are kept, and not only some. If so, a byte-level vocabulary also keeps the
+        wordpieces of several bytes that rare characters are split into.
     """
     table = WordpieceTable(tokenizer)
     backend = json.loads(tokenizer.backend_tokenizer.to_str())

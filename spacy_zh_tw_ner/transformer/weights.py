@@ -99,6 +99,8 @@ def fingerprint(model: nn.Module) -> str:
 class StoredTensors(Mapping[str, torch.Tensor]):
     """Mapping of names to tensors in the safetensors format. Each access reads and copies the tensor.
 
+    A file is opened for each access, and not kept open.
+
     source (bytes | memoryview | Path): Bytes of `safetensors.torch.save`, or the file that they were written to.
     RAISES (UnreadableFileError): If the header does not fit the length of the data.
     """
@@ -143,6 +145,8 @@ def read_tensors(source: SourceT) -> Weights:
     Tensors are read one by one: `safetensors.torch.load` would take twice the memory while it loads.
 
     source (bytes | memoryview | Path): Bytes in the safetensors format, or a file with such bytes.
+    RETURNS (dict[str, torch.Tensor]): Name → tensor, on the CPU.
+    RAISES (UnreadableFileError): If the data is damaged.
     """
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in StoredTensors(source).items()

@@ -46,7 +46,10 @@ class ClauseWindows:
             raise SettingError(Errors.ZT312.format(size=self.size, overlap=self.overlap))
 
     def __call__(self, docs: Iterable[Doc]) -> list[list[Span]]:
-        """Return the spans of each document, for spacy-transformers: every token counts as one wordpiece."""
+        """Cut documents into windows in which every token counts as one wordpiece; spacy-transformers calls it.
+
+        RETURNS (list[list[Span]]): The windows of each document as spans, which may overlap.
+        """
         return [[doc[w.start : w.end] for w in self.windows(doc, np.ones(len(doc), dtype=np.int64))] for doc in docs]
 
     def windows(self, doc: Doc, counts: CountsT, *, size: int | None = None) -> list[Window]:
@@ -94,9 +97,10 @@ class WindowedDocs(NamedTuple):
         return len(self.before) - 1
 
     def chunks(self, n_tokens: int) -> "Iterator[WindowedDocs]":
-        """Split the windows into chunks. The windows of one chunk have about `n_tokens` own tokens in total.
+        """Divide the windows into chunks, so that a long document can be encoded in parts.
 
-        YIELDS (WindowedDocs): A chunk, in which the indices of tokens begin at 0.
+        n_tokens (int): Largest number of own tokens in a chunk. A window that has more is a chunk of its own.
+        YIELDS (WindowedDocs): Consecutive windows, with their wordpieces. Indices of tokens begin at 0 in each chunk.
         """
         first = 0
         while first < len(self.windows):
@@ -108,7 +112,10 @@ class WindowedDocs(NamedTuple):
             first = last
 
     def _between(self, first: int, last: int) -> "WindowedDocs":
-        """Return the windows from `first` to `last` (exclusive), with their own tokens and their context."""
+        """Return some windows with the wordpieces of their own tokens and context. Indices of tokens begin at 0.
+
+        first, last (int): Index of the first window, and of the one after the last.
+        """
         windows = self.windows[first:last]
         start, end = windows[0].start, max(window.end for window in windows)
         ids = self.wordpieces.ids[int(self.before[start]) : int(self.before[end])]
@@ -157,7 +164,7 @@ def cut_documents(
 
 
 def clause_ends(doc: Doc) -> npt.NDArray[np.int64]:
-    """Return the indices of the tokens that end a clause."""
+    """Return the indices of the tokens that end a clause, such as 。 and ；, as an ascending (n,) array."""
     strings = doc.vocab.strings
     marks = [strings[mark] for mark in CLAUSE_ENDS if mark in strings]
     found: npt.NDArray[np.int64] = np.flatnonzero(np.isin(doc.to_array(ORTH), np.array(marks, dtype=np.uint64)))
@@ -165,7 +172,10 @@ def clause_ends(doc: Doc) -> npt.NDArray[np.int64]:
 
 
 def windows_of_spans(spans: Sequence[Span]) -> list[Window]:
-    """Convert the spans of one document to windows. Where spans overlap, each window owns half of the overlap."""
+    """Convert the spans of one document to windows, in order. Each of two overlapping windows owns half of the overlap.
+
+    A window without own tokens is left out.
+    """
     bounds = sorted((span.start, span.end) for span in spans)
     starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
     for i in range(1, len(bounds)):

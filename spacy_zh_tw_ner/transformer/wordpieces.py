@@ -1,4 +1,4 @@
-"""Look up the wordpieces of tokens by their norms and the case of their texts.
+"""Look up the wordpieces of tokens. A token is identified by its norm, and by its text for the case of its letters.
 
 Most tokens are one character, and there are a few thousand of them: `token_splitting` splits each of them once, and
 from then on a batch is one search in a sorted table.
@@ -156,7 +156,10 @@ class WordpieceTable:
         )
 
     def _warn_of_outside(self, texts: Sequence[str], norms: Sequence[str]) -> None:
-        """Warn once if a token has a character that a trimmed vocabulary does not have."""
+        """Warn if the vocabulary was trimmed and lacks a character of a token. Only the first such token is reported.
+
+        texts, norms (Sequence[str]): The text and the norm of each token.
+        """
         if self._has_warned:
             return
         pairs = zip(texts, norms, strict=True)
@@ -185,8 +188,8 @@ def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc])
 
     table (WordpieceTable): Table of the wordpieces of each token.
     tokenize (Callable[[str], Doc]): Tokenizer of the pipeline, which makes each character one token with a norm.
-    RETURNS (CodePointWordpieces): Surrogates have the wordpieces of U+FFFD. Code points outside of RANGES have the id
-        of unknown characters.
+    RETURNS (CodePointWordpieces): Surrogates have the wordpieces of U+FFFD. Code points outside of RANGES, which
+        are unassigned or private, have the id of unknown characters.
     """
     ids, counts, done = [], np.ones(N_CODE_POINTS, dtype=np.int32), 0
     for start, end in [(n, min(n + STEP, last)) for first, last in RANGES for n in range(first, last, STEP)]:

@@ -123,10 +123,11 @@ HEADER = 2**12  # bytes; numpy writes 128
 
 
 def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
-    """Return the array that is stored in the bytes of an `.npy` file, after checking its header.
+    """Return the one-dimensional int32 array in the bytes of an `.npy` file, after checking its header.
 
     name (str): Name of the array in messages.
     data (bytes): Magic string, version, length of the header, header, numbers.
+    RAISES (UnreadableFileError): If the file has another version, type or shape, or its size is not that of the header.
     """
     from ast import literal_eval
 

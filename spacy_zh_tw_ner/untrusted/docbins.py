@@ -31,6 +31,8 @@ def spacy_files(path: Path) -> list[Path]:
 class CheckedDocBin(DocBin):
     """DocBin that checks sizes, attributes and offsets before it builds documents.
 
+    `CheckedDocBin(path).from_disk(path).get_docs(vocab)` yields the documents of a file.
+
     path (Path): The file that is read, for messages.
     """
 
@@ -51,7 +53,11 @@ class CheckedDocBin(DocBin):
         return self
 
     def _fill(self, found: dict[str, Any]) -> None:
-        """Check the content of a `.spacy` file, as parsed by msgpack, and set the attributes of DocBin."""
+        """Check the content of a `.spacy` file, and set the attributes of this DocBin to it.
+
+        found (dict[str, Any]): The content, as parsed by msgpack: name of an attribute of DocBin → value.
+        RAISES (ValueError): If a value is missing or not valid.
+        """
         self.attrs = require_type("attrs", found.get("attrs"), list)
         attrs: list[Any] = self.attrs
         known = all(isinstance(attr, int) and attr in ATTRIBUTES for attr in attrs)
@@ -94,7 +100,13 @@ class CheckedDocBin(DocBin):
             yield doc
 
     def _scan(self, index: int) -> None:
-        """Check the lengths in the msgpack data of document `index`, before spaCy parses it."""
+        """Check the declared lengths in the user data and span groups of a document, before spaCy parses them.
+
+        Both are msgpack, whose parser would allocate lists of any declared length.
+
+        index (int): Index of the document in the file, from 0.
+        RAISES (UnreadableFileError): If a length is not possible, or the data are not valid msgpack.
+        """
         user_data = self.user_data[index]
         if user_data is not None:
             scan_msgpack(user_data)
@@ -106,7 +118,15 @@ class CheckedDocBin(DocBin):
 
 
 def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
-    """Return `values` after checking that it is a list with one element of type `kind` for each document."""
+    """Check that a value of a `.spacy` file is a list with one element of the type `kind` for each document.
+
+    key (str): Name of the value in the file, for the message.
+    values (object): The value.
+    n_docs (int): Number of documents.
+    kind (type): Type of the elements.
+    RETURNS (list[Any]): `values`.
+    RAISES (UnreadableFileError): If `values` is not such a list.
+    """
     found = require_type(key, values, list)
     require(len(found) == n_docs, key, f"{len(found)} values", f"a list with one value per document ({n_docs})")
     require(all(isinstance(value, kind) for value in found), key, "other types", f"a list of {kind}")
@@ -114,7 +134,10 @@ def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
 
 
 def _check(doc: Doc) -> None:
-    """Check that the entities and spans of a document have labels, and that spans do not exceed the text."""
+    """Check that each entity of a document has a label, and that the spans in `doc.spans` are inside the text.
+
+    RAISES (UnreadableFileError): If not.
+    """
     for ent in doc.ents:
         require(bool(ent.label_), "an entity", ent.text[:40], "one with a label")
     for key, group in doc.spans.items():
@@ -124,6 +147,10 @@ def _check(doc: Doc) -> None:
 
 
 def _reason(error: ValueError) -> str:
-    """Return the message of an error, without the path and the remedy: the error ZT210 states both itself."""
+    """Return what is wrong with a file, for a CorpusError, which itself states the path and a remedy.
+
+    error (ValueError): The error to report. If it was raised from another error, it states a path and a remedy, too. So
+        only the type and the message of the other error are returned.
+    """
     cause = error.__cause__
     return str(error) if cause is None else f"{type(cause).__name__}: {cause}"

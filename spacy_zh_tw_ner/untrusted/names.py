@@ -19,8 +19,8 @@ def require_bare_name(name: object) -> str:
 
     name (object): The value that was read.
     RETURNS (str): The name.
-    RAISES (UnreadableFileError): If the name is empty, is "..", contains a separator, a drive or a control character,
-        or is a device of Windows.
+    RAISES (UnreadableFileError): If the value is not a string; or the name is empty or too long, ends with a dot or a
+        space, contains a separator, a drive, a control character or a surrogate, or is a device of Windows.
     """
     if isinstance(name, str) and name and not FORBIDDEN.search(name) and not DEVICES.fullmatch(name):
         is_text = not re.search("[\ud800-\udfff]", name)

@@ -20,6 +20,8 @@ from . import origin, require, scan_msgpack
 def scan_file(path: Path) -> None:
     """Check the declared lengths in a msgpack file, which is mapped into memory instead of being read.
 
+    Call it before the file is parsed: the parser allocates lists of these lengths.
+
     path (Path): The file.
     RAISES (UnreadableFileError): If a length goes beyond the end of the file, values are nested deeper than DEEPEST, or
         there are more than MOST_ITEMS values.

@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 def origin() -> str:
-    """Return the name of the file that is being read, for messages: the `path` of the current `reading` context."""
+    """Return the name of the file that is being read, for messages.
+
+    This is the `path` of the innermost active `reading` context, or "The data" outside of all contexts.
+    """
     return _origin.get()
 
 

@@ -25,7 +25,7 @@ OTHERS = {
 
 
 def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a pair of brat files as one record, whose text is the whole `.txt` file, unchanged.
+    """Read a pair of brat files as one record, whose text is the `.txt` file, unchanged but for a byte order mark.
 
     path (Path): The `.txt` or the `.ann` file of the pair.
     reading (Reading): The unit of offsets ("auto" to detect it), and callbacks for messages and progress.
@@ -68,7 +68,10 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
 
 
 def _read_text(path: Path) -> str:
-    """Read a UTF-8 text with its line ends unchanged, because brat counts carriage returns in offsets."""
+    """Read a UTF-8 text without its byte order mark, and with its line ends unchanged, which count in brat's offsets.
+
+    RAISES (CorpusError): If the file is not UTF-8.
+    """
     data = path.read_bytes()
     try:
         return data.decode("utf-8").removeprefix("\ufeff")

@@ -89,7 +89,7 @@ class _Layout:
 
     tag: Index of the column of the tags; None if no column has tags.
     token: Index of the column of the tokens.
-    iob1: True if the scheme is IOB1.
+    iob1: True if the tags are IOB1, in which an entity begins with B- only directly after one of the same label.
     positions: True if each token ends with the position of the character in its word, as in Weibo NER (科0 技1).
     documents: True if -DOCSTART- lines separate documents.
     """
@@ -108,7 +108,9 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     a text, with spaces only between words of Latin and similar scripts.
 
     path (Path): The file.
-    reading (Reading): Callbacks for progress, messages and rejected sentences.
+    reading (Reading): Callbacks for progress, messages and rejected sentences. A sentence is rejected if part of its
+        text is lost, for example by [UNK].
+    YIELDS (Record): The text of a sentence, and its entities with character offsets.
     RAISES (CorpusError): If a line has no tag, or the tokens do not match their `# text =`.
     """
     layout = _survey(path)
@@ -174,10 +176,10 @@ def _survey(path: Path) -> _Layout:
 
 
 class _RowCache(dict[str, tuple[str, str] | None]):
-    """Cache of line → token and tag, because most lines occur many times in a corpus.
+    """Dictionary of line → (token, tag), which parses a line when it is looked up and not yet a key.
 
-    The value is None for a line that ends a sentence. For a line without a tag, a lookup raises a ValueError whose
-    message is the cells of the line.
+    It saves time, because most lines occur many times in a corpus. The value is None for a line that ends a sentence.
+    The lookup of a line without a tag raises a ValueError; its message is the cells of the line.
     """
 
     def __init__(self, layout: _Layout) -> None:

@@ -45,7 +45,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """The beginning of a file, from which its format is detected: lines, JSON objects or Parquet rows."""
+    """Beginning of a file: lines; JSON objects or Parquet rows, or why none (`not_json`); field names from the user."""
 
     path: Path
     lines: list[str]  # the first lines; empty for a JSON array or Parquet
@@ -174,7 +174,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has a text and no annotation. Such objects do not show the format of their file."""
+    """Return whether an object has a text but no annotation. Such an object does not show the format of its file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
@@ -241,7 +241,7 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no annotation. (An empty list of entities is an annotation.)"""
+    """Return whether an object has no annotation: no list of entities (an empty one would count) and no tags."""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)

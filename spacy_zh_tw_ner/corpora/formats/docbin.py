@@ -99,10 +99,12 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Yield the documents of a `.spacy` file, or of all `.spacy` files in a folder, as records.
 
     `spacy convert` writes a space after every Chinese character; these spaces are removed. A document is left out if
-    any of its tokens has no gold annotation, and the user is notified of the number of these documents.
+    it has no group `doc.spans[reading.spans_key]`, and any of its tokens has no gold annotation. The user is notified
+    of the number of these documents.
 
     path (Path): The file or folder.
     reading (Reading): The key of the annotations in `doc.spans`, and callbacks for progress and messages.
+    RAISES (CorpusError): If a file is missing, damaged or not a `.spacy` file.
     """
     n_unknown = n_spaced = 0
     for file in spacy_files(path):

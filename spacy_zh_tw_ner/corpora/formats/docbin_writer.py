@@ -31,14 +31,16 @@ SHARD = 1_000_000  # characters per file; packing them takes 150 MiB of memory
 
 
 class SpacyWriter:
-    """Writes records to one or more `.spacy` files in a folder.
+    """Writes records to one or more `.spacy` files in a folder: 00001.spacy, 00002.spacy, …
 
-    The files have the format of `DocBin.to_disk`, with only the attributes ORTH, ENT_IOB and ENT_TYPE. `DocBin.add` is
-    not used because it is slow: per document, it takes 0.3 ms to look for msgpack plugins, and another 0.3 ms to
-    collect the strings of the tokens.
+    The caller calls `add` or `add_doc` for each text, and `close` at the end, which writes the last file.
+
+    The files have the format of `DocBin.to_disk`, with only the attributes ORTH, ENT_IOB and ENT_TYPE. `add` does not
+    call `DocBin.add` because that is slow: per document, it takes 0.3 ms to look for msgpack plugins, and another
+    0.3 ms to collect the strings of the tokens.
 
     folder (Path): Folder to create; it must not exist.
-    shard (int): Number of characters after which a new file begins.
+    shard (int): Number of characters after which a new file begins. Until it is written, a file is kept in memory.
     spans_key (str): Key in `doc.spans` under which all entities of a record are written; they may overlap, and
         `doc.ents` has the longest ones. Empty to write `doc.ents` only.
     """
@@ -53,7 +55,7 @@ class SpacyWriter:
         folder.mkdir(parents=True)
 
     def add(self, record: Record) -> None:
-        """Add a record with valid entities.
+        """Add a record. Its entities must be inside the text and, if `spans_key` is empty, must not overlap.
 
         RAISES (CorpusError): If an entity begins or ends inside a token.
         """
@@ -98,7 +100,7 @@ class SpacyWriter:
         return groups
 
     def add_doc(self, doc: Doc) -> None:
-        """Write a document with all its annotation: entities, unannotated tokens, span groups and user data.
+        """Add a document with its entities, its unannotated tokens (a missing ENT_IOB), span groups and user data.
 
         For records that have only entities, `add` is faster.
         """
@@ -141,7 +143,12 @@ class SpacyWriter:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records with valid entities to one `.spacy` file of any size, which replaces an existing file."""
+    """Write records to one `.spacy` file, never to a folder of several files. All records are kept in memory.
+
+    path (Path): The file. An existing file is replaced.
+    records (Iterable[Record]): Records whose entities are inside the text and do not overlap.
+    RAISES (CorpusError): If an entity begins or ends inside a token.
+    """
     with staged(path) as folder:
         writer = SpacyWriter(folder / "records", shard=sys.maxsize)
         for record in records:

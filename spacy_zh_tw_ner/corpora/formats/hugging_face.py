@@ -128,15 +128,16 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
 def _place(
     tokens: Sequence[str], blanks: Sequence[bool | None], row: _Row, fields: FieldNames
 ) -> tuple[str, list[SpanT]]:
-    """Find the tokens of an object in its text. If the object has no text, join the tokens to a text.
+    """Find the tokens of an object in its text. If the object has no text that fits, join the tokens to a text.
 
     tokens (Sequence[str]): The tokens, without tokenizer markers such as "##".
     blanks (Sequence[Optional[bool]]): For each token, True if a space precedes it, False if not, and None to decide by
         the script of the token. An empty sequence decides by script for all tokens.
-    row (_Row): The object.
+    row (_Row): The object, whose text is searched in `row.data`.
     fields (FieldNames): `text` is the name of the field of the text, or None to search for common names.
     RETURNS (tuple[str, list[tuple[int, int]]]): The text, and start and end of each token in characters.
-    RAISES (NotUsable): If the tokens do not match the text.
+    RAISES (NotUsable): If the tokens do not match the text of the named field or, without a name, that of "text". The
+        texts of other fields are skipped if they do not match.
     """
     strict = fields.text or "text"
     if fields.text:
@@ -159,7 +160,8 @@ def write_hugging_face(record: Record, scores: list[float]) -> str:
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
     RETURNS (str): A JSON object with "tokens" and, as names in the scheme BIO, "ner_tags". It also has "doc_id" if the
-        record has one, "scores" if the list is not empty, and "text" if the text contains ▁.
+        record has one, "scores" if the list is not empty, and "text" if the text contains ▁. Without "text", ▁ would be
+        read as the mark that SentencePiece writes for a space.
     """
     spans = [(i, i + 1) for i in range(len(record.text))]
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}

@@ -35,6 +35,8 @@ def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
+    YIELDS (Record): Records, with offsets in code points. Objects that cannot be parsed are rejected, and left out.
+    RAISES (CorpusError): If the file cannot be read, or a value in it is not a JSON object.
     """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
@@ -47,6 +49,8 @@ def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
+    YIELDS (Record): Records, with offsets in code points. Objects that cannot be parsed are rejected, and left out.
+    RAISES (CorpusError): If the file cannot be read, or a value in it is not a JSON object.
     """
     return _read_spans(path, reading, "doccano")
 
@@ -59,6 +63,8 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
+    YIELDS (Record): Records, with offsets in code points. Objects that cannot be parsed are rejected, and left out.
+    RAISES (CorpusError): If the file cannot be read, or a value in it is not a JSON object.
     """
     return _read_spans(path, reading, "spaCy")
 
@@ -66,7 +72,8 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 def write_doccano(record: Record, scores: list[float]) -> str:
     """Return one record as a JSON line for doccano.
 
-    doccano imports the document id and the scores as metadata.
+    Its keys are "text" and "label" (a list of [start, end, label]), "doc_id" if the record has one, and "scores" if the
+    list is not empty. doccano imports the last two as metadata.
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
@@ -76,9 +83,11 @@ def write_doccano(record: Record, scores: list[float]) -> str:
 
 
 def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
-    """Return a JSON object as a string, with the document id and the scores of its record added.
+    """Return a JSON object as one line, with two more keys.
 
-    data (dict): The object.
+    They are "doc_id", if the record has a document id, and "scores", if the list of scores is not empty.
+
+    data (dict): The object, which is not changed.
     record (Record): The record, for its document id.
     scores (list[float]): One score per entity, or an empty list.
     """
@@ -88,7 +97,10 @@ def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
 
 
 def write_spacy_json(record: Record, scores: list[float]) -> str:
-    """Return one record as a JSON line for spaCy or Prodigy. Each span has its text.
+    """Return one record as a JSON line for spaCy or Prodigy.
+
+    Its keys are "text", "spans" (objects with start, end, label, text and, if there are scores, score) and "meta" (with
+    origin and doc_id).
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
@@ -108,11 +120,15 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Yield the records of a file of JSON objects with a text and spans. Their offsets are not converted.
+    """Yield the records of a file of JSON objects with a text and spans.
+
+    Objects that cannot be parsed are rejected. Relations between spans, and objects whose `answer` is not "accept", are
+    left out, and the user is notified of their number.
 
     path (Path): The file.
     reading (Reading): Settings of the reader, and functions that receive messages and rejected records.
     name (str): The format: "CLUENER", "doccano" or "spaCy".
+    YIELDS (RawRecord): Records whose offsets are not converted: they are in the unit of the file.
     """
     left_out: Counter[str] = Counter()
     first_relation = ""

@@ -29,7 +29,7 @@ OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy"
 
 
 def is_minimal(data: dict[str, Any]) -> bool:
-    """Return whether an object is an annotation in the JSON-MIN export."""
+    """Return whether an object is of JSON-MIN: no object `data`, but an `annotation_id` or a list of regions."""
     return not isinstance(data.get("data"), dict) and (
         "annotation_id" in data or any(_are_regions(value, "labels") for value in data.values())
     )
@@ -41,7 +41,7 @@ def _are_regions(value: Any, needed: str = "end") -> bool:
 
 
 def is_unlabelled_task(data: dict[str, Any]) -> bool:
-    """Return whether an object is a task without a submitted annotation."""
+    """Return whether an object is a task without annotations, apart from cancelled (skipped) ones."""
     return not is_minimal(data) and not _finished(data)
 
 
@@ -166,7 +166,7 @@ def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
 def _annotator(annotation: dict[str, Any]) -> str:
     """Return the name of the annotator: the e-mail address, user name or number in `completed_by`.
 
-    Some exports have an object with these values, and others only the number.
+    Some exports have an object with these values, and others only the number. If there is none, "" is returned.
     """
     person = annotation.get("completed_by")
     if isinstance(person, dict):
@@ -200,7 +200,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
     regions (list[dict]): The regions of the task.
     names (FieldNames): `text` is the name that the user gave, or None.
     fields (Counter[str]): Field → number of earlier tasks in which it was the text.
-    RAISES (NotUsable): If several fields may be the text.
+    RAISES (NotUsable): If no rule finds a field: no value is a string, or several are.
     """
     if names.text:
         return names.text
@@ -222,7 +222,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
 
 
 def _contains(text: str, region: dict[str, Any]) -> bool:
-    """Return whether a string contains the annotated text that a region repeats. White space is ignored."""
+    """Return whether a string contains the string `value.text` of a region. White space is ignored."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
@@ -274,13 +274,14 @@ def text_regions(
     from_name: str = CONTROL,
     to_name: str = TEXT,
 ) -> list[dict[str, Any]]:
-    """Return entities as results of Label Studio.
+    """Convert entities to regions of Label Studio, which are the items of the list `result` of an annotation.
 
     text (str): The text.
     entities (Iterable[Entity]): Entities with offsets in code points.
     scores (Sequence[Optional[float]]): One score per entity, or an empty list; None for an entity without a score.
-    prefix (str): Beginning of the ids of the results, unique in the task.
+    prefix (str): Beginning of the ids of the regions, unique in the task.
     from_name, to_name (str): Names of the `<Labels>` and `<Text>` tags in the labelling configuration.
+    RETURNS (list[dict[str, Any]]): One region per entity, with "score" if the entity has one.
     """
     regions: list[dict[str, Any]] = [
         {

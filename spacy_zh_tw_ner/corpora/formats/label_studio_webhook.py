@@ -55,7 +55,8 @@ def event_lines(event: dict[str, Any]) -> list[str]:
 
     event (dict): The parsed body, as Label Studio sends it.
     RETURNS (list[str]): JSON objects without line ends; empty if the event does not save or delete annotations.
-    RAISES (EventError): If an annotation has no id, task or result, or if the lines are much larger than the event.
+    RAISES (EventError): If an annotation has no id, task or result, or if the lines are much larger than the event,
+        because each of them repeats the task of its annotation.
     """
     action = event.get("action")
     if action in DELETED:
@@ -94,11 +95,13 @@ def is_event(data: dict[str, Any]) -> bool:
 def read_label_studio_webhook(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Yield one record for each annotated task in a file of events.
 
-    Of a task with several annotations, the one marked as ground truth is read, or else the first.
+    Of a task with several annotations, the first one marked as ground truth is read, or else the one with the smallest
+    id. Records are in the order of the lines.
 
     path (Path): The file.
     reading (Reading): The unit of offsets ("auto" to detect it), the names of fields, and callbacks for messages,
         progress and invalid lines.
+    RAISES (CorpusError): If the file is not UTF-8, or an event has a lone surrogate.
     """
     newest = _Newest()
     for number, _, data in _events(path):
@@ -164,8 +167,9 @@ class _Newest:
         self._states[annotation["id"]] = state if former is None else max(former, state)
 
     def choose(self) -> set[int]:
-        """Return the numbers of the lines to read: one for each task that has an annotation.
+        """Return the numbers of the lines to read, counted from 1: one for each task that has an annotation.
 
+        Of several events of an annotation, such as its creation and an update, only the newest counts.
         Deleted annotations and skipped tasks are left out. Of several annotations of a task, the first one that is
         marked as ground truth is chosen, or else the one with the smallest id.
         """

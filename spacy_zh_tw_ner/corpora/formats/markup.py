@@ -21,7 +21,7 @@ def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Yield one record for each sentence of a file in the inline markup.
 
     path (Path): The file.
-    reading (Reading): Only its callback `advance` is used, which receives the number of bytes read.
+    reading (Reading): Only its callback `advance` is used. It receives the number of bytes read since its last call.
     YIELDS (Record): Text and entities of the sentence, its file and line, and the name of its document.
     RAISES (CorpusError): If the markup of a line is not valid.
     """

@@ -7,7 +7,7 @@ For each token, a row vector is multiplied by a matrix, with sums (forward-backw
 
 Four sequences ("lanes") are computed at a time, so each row of the matrix is loaded once for four; the results of lanes
 whose sequence has ended are not used. Sums are computed in blocks of four lanes and four tags, whose 16 sums stay in
-registers; they read the transposed matrix, `into`, along its rows. The compiler does not keep maxima in registers, so
+registers; they read the transposed matrix (argument `into`) by row. The compiler does not keep maxima in registers, so
 `maximize_four` processes two rows of the matrix per pass. Rows are padded to a multiple of 16 float32, the widest
 vector register, so that no loop has a remainder.
 
@@ -37,10 +37,11 @@ NOTIFY_AFTER = 2.0  # seconds; loading cached machine code takes less
 
 
 class Kernels(NamedTuple):
-    """Functions that call compiled loops, with the arguments and results of the numpy functions that they replace.
+    """Functions that call compiled loops. Each replaces a numpy function, with the same arguments and results.
 
-    run_recursions: `forward_backward._run_recursions`. compute_expectations: `forward_backward.compute_expectations`.
-    find_best_paths: `viterbi._find_best_paths`.
+    run_recursions: Forward and backward variables; replaces `crf.forward_backward._run_recursions`.
+    compute_expectations: Marginals and expected counts; replaces `crf.forward_backward.compute_expectations`.
+    find_best_paths: Most probable tag paths; replaces `crf.viterbi._find_best_paths`.
     """
 
     run_recursions: Callable[..., Any]
@@ -114,7 +115,10 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Append rows and columns, filled with `value`, up to a multiple of 4 (LANES) rows and of 16 (WIDTH) columns."""
+    """Return a larger copy of a matrix, with a multiple of 4 (LANES) rows and of 16 (WIDTH) columns.
+
+    The additional rows (at the bottom) and columns (at the right) are filled with `value`.
+    """
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)

@@ -1,6 +1,6 @@
 """Compiled loops of the recursions, marginals and expected counts; `crf.forward_backward` has equations and symbols.
 
-Padding appends zeros. The height is n_tags, rounded up to a multiple of 4; the width, to a multiple of 16.
+Padding appends zeros. In shapes, height is n_tags rounded up to a multiple of 4; width, n_tags to a multiple of 16.
 """
 
 from typing import Any
@@ -201,11 +201,12 @@ def run_expectations(
     emissions: (n_rows, n_tags). ψ: exponentials of the transition scores, after their maximum is subtracted.
     first_rows, lengths, counted: (n_sequences,) first row and length of each sequence, and whether its transitions are
         included in `counts`; longest first.
-    forward, backward, begin, end: Result of `_padded_factors`.
-    bound: UNDERFLOW_BOUND. In a stable sequence, Σ_j α[t, j] · β[t, j], also times the scales, is larger for every row.
+    forward, backward: (height, width) ψ transposed, and ψ. begin, end: (width,) the same of start and end scores.
+    bound: UNDERFLOW_BOUND. A sequence is stable if, at each row, Σ of α · β over the tags is larger than this, also if
+        it is multiplied by the smaller of the two scales by which α and β were divided at this row.
     marginals: (n_rows, n_tags) result: marginal probabilities.
     counts: (height, width) result: expected counts divided by ψ are added to it, so it must contain zeros.
-    log_z: (n_sequences,) result: log Z without the maxima of the transitions.
+    log_z: (n_sequences,) result: log Z, to which the caller adds the maxima of transition, start and end scores.
     stable: (n_sequences,) bool result: whether float32 was precise enough for the sequence (`bound`).
     """
     n_tags, width = emissions.shape[1], forward.shape[1]
@@ -255,7 +256,8 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
 
     potentials: (n_rows, n_tags) φ, exponentials of the emissions. layout: row indices of the batch. factors: ψ, the
         exponentials of the transition, start and end scores.
-    RETURNS: α (n_rows, n_tags), its scales s (n_rows,), β (n_rows, n_tags), its scales r (n_rows,), and φ ∘ β.
+    RETURNS: (n_rows, n_tags) forward variables; (n_rows,) the sums by which they were divided; the same two for the
+        backward variables β; and (n_rows, n_tags) φ ∘ β, the product of elements.
     """
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
@@ -275,6 +277,7 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
 
     emissions: (n_rows, n_tags) float32. layout: row indices of the batch. transitions: scores; PENALTY if illegal.
     counted: (batch_size,) bool: whether the transitions of each sequence are included in the expected counts.
+    RETURNS: marginals; expected counts, summed over the stable sequences in `counted`; log Z; and stability.
     """
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]
@@ -292,6 +295,6 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
 
 
 def _padded_factors(factors: Transitions) -> tuple[FloatsT, FloatsT, FloatsT, FloatsT]:
-    """Return the transition factors transposed, the same not transposed, and start and end factors, padded."""
+    """Return ψ, exponentials of scores, padded: of transitions, transposed and not; of the start and end scores."""
     begin, end = (padded(scores[None], 0.0)[0] for scores in (factors.start, factors.end))
     return padded(factors.matrix.T, 0.0), padded(factors.matrix, 0.0), begin, end

@@ -61,7 +61,8 @@ def run_viterbi(
     tags: (n_rows,) result: tags of the best paths.
     finals: (n_sequences, n_tags) result: score of the best path that ends in each tag, without end scores, minus the
         largest of these scores.
-    legal: (n_sequences,) bool result: whether the sequence has a legal path.
+    legal: (n_sequences,) bool result: whether the sequence has a path without forbidden tags and transitions,
+        whose scores are PENALTY, a large negative number.
     """
     n_tags, width = emissions.shape[1], matrix.shape[1]
     after = np.empty((LANES, width), np.float32)
@@ -126,7 +127,8 @@ def find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions
     layout: Lengths and row indices of the sequences.
     transitions: Transition, start and end scores.
     RETURNS: (n_rows,) tags; (n_sequences, n_tags) score of the best path that ends in each tag, without end scores and
-        up to a constant per sequence; and (n_sequences,) bool: whether the sequence has a legal path.
+        up to a constant per sequence; and (n_sequences,) bool: whether the sequence has a path without forbidden tags
+        and transitions, whose scores are PENALTY.
     """
     n_tags = emissions.shape[1]
     tags = np.empty(len(emissions), np.int64)

@@ -1,0 +1,167 @@
+"""Measure students that `zh-tw-ner distill` trains on UNER: F on test, and characters per second beside the teacher.
+
+    python -m benchmarks.distilled --teacher PIPELINE --base base_models/e5-small --work FOLDER [--student NAME …]
+
+The teacher is a pipeline for UNER, such as `uner-all-0/model-last` of `benchmarks.pretrained`. The unlabelled texts are
+those of train of UNER, CLUENER (converted to Traditional characters) and the bundled corpus, without their labels. The
+students are the BiLSTM of `configs/bilstm.cfg`, and an encoder that begins with every third layer of the base model.
+Each is also trained without a teacher, with the same number of steps. The last weights are scored.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import opencc
+import spacy
+import torch
+
+from benchmarks.corpora import CLUENER, TAIWAN, UNER, gold_of, prepare
+from benchmarks.from_nothing import train
+from benchmarks.inference import ours
+from benchmarks.measure import interleaved, machine, table
+from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
+from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
+from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
+
+LAYERS = (2, 5, 8, 11)  # of the 12 layers of e5-small
+RATE = "training.optimizer.encoder_rate.initial_rate"
+
+
+class Student(NamedTuple):
+    """Config, number of steps and other settings of a student. goals: F on test, and speed relative to the teacher."""
+
+    config: str
+    steps: int
+    settings: Mapping[str, object]
+    goals: tuple[float, float | None]
+
+
+STUDENTS = {
+    "BiLSTM": Student("bilstm", 4500, {}, (76.0, 8.0)),
+    f"{len(LAYERS)} layers": Student("e5-small", 1800, {RATE: 2e-4}, (79.0, None)),
+}
+
+
+def texts_of(work: Path) -> Path:
+    """Return a file with the unlabelled texts; it is written first if necessary."""
+    target = work / "texts.txt"
+    if not target.exists():
+        convert = opencc.OpenCC("s2tw").convert
+
+        def lines() -> Iterator[str]:
+            for corpus in (UNER, CLUENER, TAIWAN):
+                for doc in gold_of(spacy.blank("zh_tw"), prepare(corpus, work) / "train.spacy"):
+                    yield " ".join((convert(doc.text) if corpus == CLUENER else doc.text).split()) + "\n"
+
+        write_whole(target, "".join(lines()).encode())
+    return target
+
+
+def shallow_base(base: Path, work: Path) -> Path:
+    """Return a base model with some layers of another one; it is written first if necessary."""
+    from transformers import AutoModel, AutoTokenizer
+
+    target = work / "shallow"
+    if not target.exists():
+        model = AutoModel.from_pretrained(base)
+        model.encoder.layer = torch.nn.ModuleList(model.encoder.layer[i] for i in LAYERS)
+        model.config.num_hidden_layers = len(LAYERS)
+        with staged(target) as folder:
+            model.save_pretrained(folder / "base")
+            AutoTokenizer.from_pretrained(base).save_pretrained(folder / "base")
+            put_in_place(folder / "base", target)
+    return target
+
+
+def trained(name: str, teacher: Path | None, base: Path, work: Path) -> Path:
+    """Return the folder of a student, trained with or without a teacher. What is finished is not trained again."""
+    student, data = STUDENTS[name], prepare(UNER, work)
+    output = work / f"{student.config}-{'distilled' if teacher else 'alone'}"
+    done = output / "done"
+    if not done.exists():
+        settings = {"training.max_steps": student.steps, "training.eval_frequency": 450, **student.settings}
+        settings["paths.train"] = (data / "train.spacy").resolve()
+        if student.config == "e5-small":
+            settings["paths.base"] = shallow_base(base, work).resolve()
+        options = [str(part) for key, value in settings.items() for part in (f"--{key}", value)]
+        if teacher:
+            command = [
+                sys.executable,
+                "-m",
+                "spacy",
+                "zh-tw-ner",
+                "distill",
+                str(teacher),
+                str(texts_of(work)),
+                str(output),
+            ]
+            command += ["--config", student.config, "--resume", "--paths.dev", str(data / "dev.spacy"), *options]
+            subprocess.run(command, check=True)
+        else:
+            train(Path("configs", f"{student.config}.cfg"), data, output, *options)
+        done.touch()
+    return output / "model-last"
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", type=Path, required=True)
+    parser.add_argument("--base", type=Path, default=Path("base_models/e5-small"))
+    parser.add_argument("--work", type=Path, required=True, help="folder of trained pipelines, which a later call uses")
+    parser.add_argument("--student", choices=STUDENTS, nargs="+", default=list(STUDENTS))
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(machine(), flush=True)
+    options.work.mkdir(parents=True, exist_ok=True)
+    pipelines = {"teacher": options.teacher}
+    for name in options.student:
+        for teacher, how in ((options.teacher.resolve(), "distilled"), (None, "without a teacher")):
+            pipelines[f"{name}, {how}"] = trained(name, teacher, options.base, options.work)
+            scores_of(pipelines[f"{name}, {how}"], options.work)
+    print_table(pipelines, options.work, options.rounds)
+
+
+def scores_of(pipeline: Path, work: Path) -> dict[str, float]:
+    """Return F on dev and test."""
+    file = work / f"{pipeline.parent.name}.json"
+    if not file.exists():
+        nlp = spacy.load(pipeline)
+        pairs: Callable[[str], Any] = partial(predict_pairs, nlp)
+        scores = {split: micro_f(pairs(prepare(UNER, work) / f"{split}.spacy")) for split in ("dev", "test")}
+        file.write_text(json.dumps(scores), encoding="utf-8")
+        print(pipeline, scores, flush=True)
+    found: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def print_table(pipelines: Mapping[str, Path], work: Path, rounds: int) -> None:
+    """Print F and speed of each pipeline."""
+    texts = [doc.text for doc in gold_of(spacy.blank("zh_tw"), prepare(UNER, work) / "test.spacy")]
+    runs = {name: partial(ours(spacy.load(pipeline)), texts) for name, pipeline in pipelines.items()}
+    seconds = interleaved(runs, rounds=rounds)
+    rows = [row_of(name, scores_of(pipeline, work), texts, seconds) for name, pipeline in pipelines.items()]
+    print(table(rows, ("pipeline", "F on dev", "F on test", "characters/s", "relative to the teacher")), flush=True)
+
+
+def row_of(
+    name: str, scores: Mapping[str, float], texts: Sequence[str], seconds: Mapping[str, float]
+) -> tuple[object, ...]:
+    """Return a row of the table."""
+    student, _, how = name.partition(", ")
+    f, ratio = STUDENTS[student].goals if how == "distilled" else (None, None)
+    speed = f"{sum(map(len, texts)) / seconds[name]:,.0f}"
+    cells = f"{scores['test']:.2f}" + (f" (≥ {f})" if f else "")
+    relative = f"{seconds['teacher'] / seconds[name]:.1f}" + (f" (≥ {ratio})" if ratio else "")
+    return name, f"{scores['dev']:.2f}", cells, speed, relative
+
+
+if __name__ == "__main__":
+    main()
