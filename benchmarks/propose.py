@@ -1,15 +1,17 @@
-"""Measure a start without labels: `propose` with word lists, and hand annotation in the order of the queue.
+"""Measure a start without labels: `propose` with weak sources, and hand annotation in the order of the queue.
 
-The texts are those of UNER's train, whose labels only stand in for the annotator. The sources are the dictionary of
-jieba, in the lists of `benchmarks.word_lists`, the places of Taiwan, and punctuation. Compared are
+The texts are those of UNER's train, whose labels only stand in for the annotator. The sources are those of
+`benchmarks.weak_sources`: word lists and patterns. Compared are
 
 * naive: the entities that the sources propose, and everything else is O;
 * constrained: the same proposals as partial annotation, with the weight of O that is best on dev, with one seed;
 * labelled: the constrained pipeline gives its encoder to one that is trained on N sentences with UNER's labels, which
   are chosen by `export --order`, or at random.
 
-Every training has the same steps with `configs/bilstm.cfg`, and its last weights are scored. Precisions, lists and the
-order were chosen without the labels of test. A training takes minutes; --minutes divides the whole into several calls.
+Every training has the same steps with `configs/bilstm.cfg`, and its last weights are scored: with the config's
+`min_score`, and with that of MIN_SCORES which is best on dev for this pipeline. The labels of test, and those of train
+for the proposals, were used for no choice; the patterns were chosen on dev. A training takes minutes; --minutes divides
+the whole into several calls.
 """
 
 import argparse
@@ -27,49 +29,17 @@ from spacy.util import get_package_path
 from benchmarks.corpora import UNER, gold_of, prepare
 from benchmarks.from_nothing import train
 from benchmarks.measure import machine, mean_of, table
-from benchmarks.word_lists import jieba_words, write_lists
+from benchmarks.weak_sources import write_sources
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 from spacy_zh_tw_ner.proposals import propose, read_settings
 from spacy_zh_tw_ner.proposals.annotation_queue import ORDERS, choose_ranking
 
-WEIGHTS = (0.1, 0.3, 0.9)
+WEIGHTS = (0.03, 0.1, 0.3)
 CHOSEN, AT_RANDOM = (100, 200, 400), (100, 200, 300, 400)
-CONFIG = Path("configs/bilstm.cfg")
-# Shorter names of persons and organizations are mostly other words.
-SHORTEST = {"person": 3, "organization": 3}
-SOURCES = """
-labels = ["PER", "ORG", "LOC"]
-accept = 0.3
-
-[[source]]
-name = "jieba"
-type = "gazetteer"
-precision = { LOC = 0.45, PER = 0.5, ORG = 0.35, O = 0.98, FOREIGN = 0.8 }
-# Words without a kind are O. Nouns are parts of names, too: 大學. They only keep other words from being found in them.
-[source.words]
-LOC = ["words/place.txt"]
-ORG = ["words/organization.txt"]
-PER = ["words/person.txt"]
-O = ["words/other.txt", "words/idiom.txt"]
-FOREIGN = ["words/foreign.txt"]
-NOUN = ["words/noun.txt", "words/proper.txt"]
-[source.labels]
-NOUN = ""
-FOREIGN = "*"  # transliterated syllables, such as 威斯特, which are parts of names
-
-[[source]]
-name = "places of Taiwan"
-type = "gazetteer"
-precision = 0.5
-words = { LOC = ["taiwan:places"] }
-
-[[source]]
-name = "punctuation"
-type = "patterns"
-precision = 0.99
-patterns = { O = ["[，。；：？！、「」『』（）《》]"] }
-"""
+CONFIG, MIN_SCORE = Path("configs/bilstm.cfg"), "0.35"  # the config's `min_score`
+MIN_SCORES = ("0.1", "0.2", MIN_SCORE, "0.5")
 
 
 class Budget:
@@ -103,7 +73,7 @@ class Trainer(NamedTuple):
         return self.work / f"{name}-{seed}" / "model-last"
 
     def scores(self, name: str, seed: int, corpus: Path, *options: object) -> dict[str, Any] | None:
-        """Train on a corpus, and return F on dev and test; None if no time is left."""
+        """Train on a corpus, and return the result of `all_scores`; None if no time is left."""
         output = self.work / f"{name}-{seed}"
         file = output / "scores.json"
         if not file.exists():
@@ -112,28 +82,42 @@ class Trainer(NamedTuple):
             settings = ("--paths.train", corpus, "--system.seed", seed, "--training.max_steps", self.steps)
             often = ("--training.eval_frequency", self.steps)
             seconds = train(CONFIG, self.data, output, *settings, *often, *options)
-            nlp = spacy.load(output / "model-last")
-            found = {split: micro_f(predict_pairs(nlp, self.data / f"{split}.spacy")) for split in ("dev", "test")}
+            found = all_scores(output / "model-last", self.data)
             file.write_text(json.dumps({**found, "seconds": seconds}), encoding="utf-8")
             print(f"{name}, seed {seed}: {found}, {seconds:.0f} s", flush=True)
         scores: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return scores
 
 
+def all_scores(pipeline: Path, data: Path) -> dict[str, dict[str, float]]:
+    """Return F on dev and test for each of MIN_SCORES: split → min_score → F.
+
+    pipeline (Path): The pipeline. data (Path): Folder of the corpus.
+    """
+    nlp = spacy.load(pipeline)
+    recognizer, found = find_recognizer(nlp), dict[str, dict[str, float]]()
+    for split in ("dev", "test"):
+        found[split] = {}
+        for min_score in MIN_SCORES:
+            recognizer.min_score = float(min_score)
+            found[split][min_score] = micro_f(predict_pairs(nlp, data / f"{split}.spacy"))
+    return found
+
+
+def best_min_score(scores: dict[str, Any]) -> str:
+    """Return the `min_score` with the best F on dev."""
+    on_dev: dict[str, float] = scores["dev"]
+    return max(on_dev, key=on_dev.__getitem__)
+
+
 def proposals(work: Path, data: Path, jieba: Path, weight: float) -> Path:
     """Return the proposals for the texts of train with a weight of O; they are made first if necessary."""
     target, made = work / f"proposed-{weight:g}.spacy", work / "proposed.spacy"
     if not made.exists():
-        if not (work / "words").exists():
-            lists = jieba_words(jieba)
-            for kind, shortest in SHORTEST.items():
-                lists[kind] = [word for word in lists[kind] if len(word) >= shortest]
-            write_lists(lists, work / "words")
-        (work / "sources.toml").write_text(SOURCES, encoding="utf-8")
         texts = work / "texts.txt"
         golds = gold_of(spacy.blank("zh_tw"), data / "train.spacy")
         texts.write_text("".join(f"{gold.text}\n" for gold in golds), encoding="utf-8")
-        report = propose(texts, made, read_settings(work / "sources.toml"))
+        report = propose(texts, made, read_settings(write_sources(jieba, work)))
         print(f"proposed: {dict(report.annotated)}, characters {report.kinds()}", flush=True)
     if not target.exists():
         docs = gold_of(spacy.blank("zh_tw"), made)
@@ -187,13 +171,46 @@ def mean(values: list[float]) -> str:
     return mean_of(values) if len(values) > 1 else f"{values[0]:.2f}" if values else "–"
 
 
+def print_dev(on_dev: dict[str, dict[str, Any] | None], seed: int) -> None:
+    """Print F on dev of the corpora that are trained so far.
+
+    on_dev (dict[str, dict[str, Any] | None]): Name of the corpus → result of `all_scores`. seed (int): The seed.
+    """
+    rows = [
+        (name, f"{scores['dev'][MIN_SCORE]:.2f}", best := best_min_score(scores), f"{scores['dev'][best]:.2f}")
+        for name, scores in on_dev.items()
+        if scores
+    ]
+    heads = ("corpus", f"F on dev, seed {seed}", "best min_score", "F on dev with it")
+    print(f"\n{table(rows, heads)}\n", flush=True)
+
+
+def print_test(results: dict[str, list[dict[str, Any]]], characters: dict[str, list[float]]) -> None:
+    """Print F on test: with the config's `min_score`, and with the best one of each pipeline on dev.
+
+    results (dict[str, list[dict[str, Any]]]): Name of the corpus → result of `all_scores` for each seed.
+    characters (dict[str, list[float]]): Name of the corpus → number of labelled characters for each seed.
+    """
+    rows = []
+    for name, of_seeds in results.items():
+        sizes = characters.get(name)
+        fixed = [scores["test"][MIN_SCORE] for scores in of_seeds]
+        chosen_on_dev = [scores["test"][best_min_score(scores)] for scores in of_seeds]
+        labelled = f"{sum(sizes) / len(sizes):,.0f}" if sizes else "–"
+        rows.append((name, labelled, len(of_seeds), mean(fixed), mean(chosen_on_dev)))
+    heads = ("corpus", "labelled characters", "seeds", "F on test", "F on test, min_score of dev")
+    print(table(rows, heads), flush=True)
+
+
 def main() -> None:
     """Print the tables of what is trained so far."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of trained pipelines, which a later call uses")
     parser.add_argument("--jieba", type=Path, help="file dict.txt of the package jieba, if it is not installed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--chosen", type=int, nargs="*", default=CHOSEN, help="numbers of sentences by --order")
+    parser.add_argument("--at-random", type=int, nargs="*", default=AT_RANDOM, help="numbers of sentences at random")
     parser.add_argument("--order", choices=ORDERS, default="diverse")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin no training after this time; 0 for no limit")
     options = parser.parse_args()
@@ -207,24 +224,23 @@ def main() -> None:
     plain = {"naive": naive(options.work, corpora[WEIGHTS[0]])}
     on_dev = {name: trainer.scores(name, first, corpus) for name, corpus in plain.items()}
     on_dev |= {f"weight {w:g}": trainer.scores(f"weight-{w:g}", first, corpus) for w, corpus in corpora.items()}
-    rows = [(name, f"{scores['dev']:.2f}") for name, scores in on_dev.items() if scores]
-    print(f"\n{table(rows, ('corpus', f'F on dev, seed {first}'))}\n", flush=True)
-    known = {w: scores["dev"] for w in WEIGHTS if (scores := on_dev[f"weight {w:g}"])}
+    print_dev(on_dev, first)
+    known = {w: scores["dev"][best_min_score(scores)] for w in WEIGHTS if (scores := on_dev[f"weight {w:g}"])}
     if len(known) < len(WEIGHTS):
         print("Not all weights are trained yet: call this again.")
         return
     best = max(known, key=known.__getitem__)
     constrained = f"weight-{best:g}"
-    results: dict[str, list[float]] = {}
+    results: dict[str, list[dict[str, Any]]] = {}
     for seed in options.seeds:
         for name, corpus in (("naive", plain["naive"]), (constrained, corpora[best])):
             if scores := trainer.scores(name, seed, corpus):
-                results.setdefault(name, []).append(scores["test"])
+                results.setdefault(name, []).append(scores)
     golds = gold_of(spacy.blank("zh_tw"), data / "train.spacy")
     characters: dict[str, list[float]] = {}
     for seed in options.seeds:
         source = trainer.pipeline(constrained, seed)
-        for order, sizes in ((options.order, CHOSEN), ("random", AT_RANDOM)):
+        for order, sizes in ((options.order, options.chosen), ("random", options.at_random)):
             for n in sizes if source.exists() else ():
                 name = f"{n} {order}"
                 chosen = [golds[index] for index in choose(trainer, constrained, golds, order, seed)[:n]]
@@ -232,13 +248,9 @@ def main() -> None:
                 write(corpus, chosen)
                 scores = trainer.scores(f"labelled-{n}-{order}", seed, corpus, "--paths.start_from", source)
                 if scores:
-                    results.setdefault(name, []).append(scores["test"])
+                    results.setdefault(name, []).append(scores)
                     characters.setdefault(name, []).append(sum(len(gold.text) for gold in chosen))
-    rows = [
-        (name, f"{sum(sizes) / len(sizes):,.0f}" if (sizes := characters.get(name)) else "–", len(values), mean(values))
-        for name, values in results.items()
-    ]
-    print(table(rows, ("corpus", "labelled characters", "seeds", "F on test")), flush=True)
+    print_test(results, characters)
 
 
 if __name__ == "__main__":

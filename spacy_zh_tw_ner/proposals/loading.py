@@ -1,11 +1,12 @@
 """Load the sources of proposals that a TOML file describes: read word lists, compile patterns, and load models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import Errors, UsageError
 from ..extras import import_extra
 from ..taiwan.places import COUNTIES, DISTRICTS
+from ..tokenization.word_list import WordList
 from .answers import RejectAnswerT, read_answers
 from .settings import ProposalSettings, SourceSettings
 from .sources import (
@@ -28,12 +29,13 @@ def load_source(
 ) -> ProposalSource:
     """Load a source of any type.
 
-    Only sources of the type "answers" use `texts` and `reject`. Such a source is a file in which a language model has
-    listed the entities of texts.
+    Sources of the type "patterns" use `texts`. Those of the type "answers" use `texts` and `reject`; such a source is a
+    file in which a language model has listed the entities of texts.
 
     source (SourceSettings): Settings of the source.
     settings (ProposalSettings): Settings of all sources: folder of relative paths, and labels of the corpus.
-    texts (set[str]): The texts to annotate. Answers for other texts are rejected.
+    texts (set[str]): The texts to annotate. Answers for other texts are rejected, and words of `lists` that are in no
+        text are dropped.
     reject (Callable[[str, str, str], object]): Called for each answer that cannot be used, with file and line number,
         the reason, and the text or the beginning of the line.
     RETURNS (ProposalSource): A function that proposes entities of texts.
@@ -41,6 +43,8 @@ def load_source(
     """
     if source.type == "answers":
         return AnswersSource(read_answers(settings.folder / source.options["file"], texts, reject))
+    if source.type == "patterns":
+        return load_patterns(source, settings, texts)
     return LOADERS[source.type](source, settings)
 
 
@@ -52,27 +56,29 @@ def load_gazetteer(source: SourceSettings, settings: ProposalSettings) -> Gazett
 
     RAISES (UsageError): If a file is missing, too large or not UTF-8, or if there are more than `MAX_WORDS` words.
     """
-    words: dict[str, list[str]] = {}
-    for label, entries in _lists(source, settings, "words").items():
-        words[label] = []
-        for entry in entries:
-            if entry == PLACES:
-                words[label] += _places()
-            elif entry.endswith(".txt"):
-                words[label] += _read_word_file(settings.folder / entry)
-            else:
-                words[label].append(entry)
-            if (n := sum(map(len, words.values()))) > MAX_WORDS:
-                raise UsageError(Errors.ZT785.format(source=source.name, n=n, limit=MAX_WORDS))
-    return GazetteerSource(words)
+    return GazetteerSource(_read_words(source, settings, "words"))
 
 
-def load_patterns(source: SourceSettings, settings: ProposalSettings) -> PatternSource:
+def load_patterns(source: SourceSettings, settings: ProposalSettings, texts: Iterable[str]) -> PatternSource:
     """Compile the regular expressions of a source: `patterns` in the settings is a table of label → patterns.
 
-    RAISES (UsageError): If a pattern is not a valid regular expression, or is too long.
+    `lists` is a table of word lists that the patterns name, and `exclude` a list of entries. Entries are those of a
+    gazetteer.
+
+    texts (Iterable[str]): The texts to annotate. Only the words of `lists` that occur in them are compiled, in the
+        spellings of the texts: `regex` takes seconds to compile a hundred thousand words.
+    RAISES (UsageError): If a pattern is not a valid regular expression, or is too long, or a word list is not valid.
     """
-    return PatternSource(_lists(source, settings, "patterns"), source.name)
+    lists: dict[str, list[str]] = {}
+    if "lists" in source.options:
+        words = WordList(_read_words(source, settings, "lists"))
+        found: dict[str, set[str]] = {name: set() for name in source.options["lists"]}
+        for text in texts:
+            for start, end, name in words.find(text):
+                found[name].add(text[start:end])
+        lists = {name: sorted(of_name) for name, of_name in found.items()}
+    exclude = WordList(_read_words(source, settings, "exclude")) if "exclude" in source.options else None
+    return PatternSource(_lists(source, settings, "patterns"), source.name, lists, exclude)
 
 
 def load_taiwan(source: SourceSettings, settings: ProposalSettings) -> TaiwanSource:
@@ -122,7 +128,6 @@ def load_gliner(source: SourceSettings, settings: ProposalSettings) -> GlinerSou
 
 LOADERS: dict[str, Callable[[SourceSettings, ProposalSettings], ProposalSource]] = {
     "gazetteer": load_gazetteer,
-    "patterns": load_patterns,
     "taiwan": load_taiwan,
     "pipeline": load_pipeline_source,
     "checkpoint": load_checkpoint,
@@ -140,6 +145,27 @@ def _place(settings: ProposalSettings, name: str) -> str:
     return str(place) if place.exists() else name
 
 
+def _read_words(source: SourceSettings, settings: ProposalSettings, key: str) -> dict[str, list[str]]:
+    """Read the words of a table of the settings of a source: label or name → words.
+
+    key (str): Key of the table: "words", "lists" or "exclude".
+    RAISES (UsageError): If a file is missing, too large or not UTF-8, or if there are more than `MAX_WORDS` words.
+    """
+    words: dict[str, list[str]] = {}
+    for label, entries in _lists(source, settings, key).items():
+        words[label] = []
+        for entry in entries:
+            if entry == PLACES:
+                words[label] += _places()
+            elif entry.endswith(".txt"):
+                words[label] += _read_word_file(settings.folder / entry)
+            else:
+                words[label].append(entry)
+            if (n := sum(map(len, words.values()))) > MAX_WORDS:
+                raise UsageError(Errors.ZT785.format(source=source.name, n=n, limit=MAX_WORDS))
+    return words
+
+
 def _lists(source: SourceSettings, settings: ProposalSettings, key: str) -> dict[str, list[str]]:
     """Return a table of the settings of a source as label → list of strings. A single string becomes a list of one.
 
@@ -147,7 +173,8 @@ def _lists(source: SourceSettings, settings: ProposalSettings, key: str) -> dict
     RAISES (UsageError): If a value is neither a string nor a list of non-empty strings.
     """
     lists: dict[str, list[str]] = {}
-    for label, value in source.options[key].items():
+    table = source.options[key]
+    for label, value in table.items() if isinstance(table, dict) else ((key, table),):
         found = [value] if isinstance(value, str) else value
         if not isinstance(found, list) or not all(isinstance(each, str) and each for each in found):
             expected, where = "a list of strings", f"`{key}.{label}` of source {source.name!r}"

@@ -33,14 +33,14 @@ NOT_USED = ""  # label to which a label map sends proposals that are not wanted
 # Type of source → its own keys; the first is required.
 OWN_KEYS: dict[str, tuple[str, ...]] = {
     "gazetteer": ("words",),
-    "patterns": ("patterns",),
+    "patterns": ("patterns", "lists", "exclude"),
     "taiwan": (),
     "pipeline": ("pipeline",),
     "checkpoint": ("checkpoint", "revision"),
     "gliner": ("model", "prompts"),
     "answers": ("file",),
 }
-TABLES = ("words", "patterns", "prompts", "labels")  # keys whose values are tables
+TABLES = ("words", "patterns", "lists", "prompts", "labels")  # keys whose values are tables
 COMMON_KEYS = ("name", "type", "precision", "labels", "min_score")
 TOP_KEYS = ("labels", "accept", "consider", "outside_weight", "source")
 
@@ -229,7 +229,7 @@ class _Check:
                     raise self.wrong(f"`{key}` of {where}", "a table of labels", value)
                 if key == "prompts" and not all(isinstance(prompt, str) and prompt for prompt in value.values()):
                     raise self.wrong(f"`{key}` of {where}", 'a table such as { ORG = "organization" }', value)
-            elif not isinstance(value, str) or not value:
+            elif key != "exclude" and (not isinstance(value, str) or not value):
                 raise self.wrong(f"`{key}` of {where}", "a string", value)
 
     def _unknown_label(self, where: str, label: str, labels: list[str]) -> UsageError:
@@ -245,5 +245,5 @@ def _own_labels(options: Mapping[str, Any], label_map: Mapping[str, str]) -> lis
     options (Mapping[str, Any]): The `SourceSettings.options` of the source.
     label_map (Mapping[str, str]): The setting `labels` of the source. Labels that are not keys stay unchanged.
     """
-    tables = [options[key] for key in TABLES if key in options]
+    tables = [options[key] for key in ("words", "patterns", "prompts") if key in options]
     return [label_map.get(label, label) for table in tables for label in table]

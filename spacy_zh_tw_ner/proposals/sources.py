@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, islice
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..entities import Entity, Found
@@ -66,13 +67,23 @@ class PatternSource:
 
     patterns (Mapping[str, Sequence[str]]): Label → patterns, in the syntax of the package `regex`.
     name (str): Name of the source, for messages.
+    lists (Mapping[str, Sequence[str]]): Name → words. `\\L<name>` in a pattern matches the words of a list, and tries
+        longer ones first.
+    exclude (Optional[WordList]): Matches that overlap one of these words are dropped.
     RAISES (UsageError): If a pattern is longer than `MAX_PATTERN` characters or is not a regular expression.
     """
 
-    def __init__(self, patterns: Mapping[str, Sequence[str]], name: str = "patterns") -> None:
+    def __init__(
+        self,
+        patterns: Mapping[str, Sequence[str]],
+        name: str = "patterns",
+        lists: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        exclude: WordList | None = None,
+    ) -> None:
         import regex
 
         self.name = name
+        self._exclude = exclude
         self._patterns: list[tuple[str, Any]] = []
         for label, of_label in patterns.items():
             for pattern in of_label:
@@ -80,7 +91,8 @@ class PatternSource:
                     reason = f"it has more than {MAX_PATTERN:,} characters"
                     raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=reason))
                 try:
-                    self._patterns.append((label, regex.compile(pattern)))
+                    used = {key: words for key, words in lists.items() if rf"\L<{key}>" in pattern}
+                    self._patterns.append((label, regex.compile(pattern, **used)))
                 except (regex.error, RecursionError, OverflowError) as error:
                     raise UsageError(Errors.ZT783.format(source=name, pattern=pattern[:80], reason=error)) from error
 
@@ -91,9 +103,16 @@ class PatternSource:
 
         RAISES (CorpusError): If a pattern takes more than `PATTERN_SECONDS` for one text.
         """
-        return [
-            [found for label, pattern in self._patterns for found in self._find(label, pattern, text)] for text in texts
-        ]
+        return [list(self._find_all(text)) for text in texts]
+
+    def _find_all(self, text: str) -> Iterator[Found]:
+        excluded = bytearray(len(text))  # 1 for each character in an excluded word
+        for start, end, _ in self._exclude.find(text) if self._exclude else ():
+            excluded[start:end] = b"\1" * (end - start)
+        for label, pattern in self._patterns:
+            yield from (
+                found for found in self._find(label, pattern, text) if 1 not in excluded[found.start : found.end]
+            )
 
     def _find(self, label: str, pattern: Any, text: str) -> Iterator[Found]:
         group = "entity" if "entity" in pattern.groupindex else 0

@@ -54,6 +54,28 @@ def test_a_gliner_model_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert names == ["someone/gliner"]
 
 
+def test_patterns_name_word_lists_and_exclude_words(tmp_path: Path) -> None:
+    """Words are found in any spelling, as those of a gazetteer; a match that overlaps an excluded word is dropped."""
+    (tmp_path / "places.txt").write_text("台北\n新竹\n", encoding="utf-8")
+    lists = {"place": ["places.txt", "高雄"]}
+    options: dict[str, Any] = {"type": "patterns", "patterns": {"ORG": [r"\L<place>市?府"]}, "lists": lists}
+    text = "臺北市府、新竹市府和高雄府城"
+    settings = make_settings({"labels": ["ORG"], "source": [{"precision": 0.9, **options}]}, folder=tmp_path)
+    source = load_source(settings.sources[0], settings, {text}, lambda *reject: None)
+    assert [found[:2] for found in source([text])[0]] == [(0, 4), (5, 9), (10, 13)]
+    options["exclude"] = ["府城"]
+    settings = make_settings({"labels": ["ORG"], "source": [{"precision": 0.9, **options}]}, folder=tmp_path)
+    source = load_source(settings.sources[0], settings, {text}, lambda *reject: None)
+    assert [found[:2] for found in source([text])[0]] == [(0, 4), (5, 9)]
+
+
+def test_a_pattern_that_names_an_unknown_list_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ZT783"):
+        load(tmp_path, type="patterns", patterns={"ORG": [r"\L<place>"]}, lists={"places": ["台北"]})
+    with pytest.raises(UsageError, match=r"ZT779.*exclude.*must be a list of strings"):
+        load(tmp_path, type="patterns", patterns={"ORG": ["a"]}, exclude=[1])
+
+
 def test_word_files_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bytes.txt").write_bytes(b"\xff\n")
     with pytest.raises(UsageError, match=r"ZT786.*not UTF-8"):
