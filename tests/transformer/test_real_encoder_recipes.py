@@ -62,6 +62,7 @@ def test_a_pipeline_that_is_trained_further_is_ahead_of_a_new_one(
     assert scores[1] > scores[0] + 5
 
 
+@pytest.mark.xfail(strict=True, reason="from-hf looks up the Latin letters of SentencePiece classifiers in lower case")
 def test_a_fine_tuned_token_classifier_is_converted_exactly(e5_base: Path, e5_corpus: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
@@ -70,7 +71,8 @@ def test_a_fine_tuned_token_classifier_is_converted_exactly(e5_base: Path, e5_co
     nlp = pipeline_from_hf(str(classifier))
     tokenizer = AutoTokenizer.from_pretrained(classifier)
     model = AutoModelForTokenClassification.from_pretrained(classifier).eval()
-    texts = [doc.text for doc in islice(_read(e5_corpus / "test.spacy"), 60)]
+    learnt, others = (islice(_read(e5_corpus / f"{split}.spacy"), 48) for split in ("train", "test"))
+    texts = [doc.text for doc in (*learnt, *others)]
     legal = 0
     for text in texts:
         tags = _predict(tokenizer, model, [token.text for token in nlp.make_doc(text)])
@@ -89,7 +91,7 @@ def _read(path: Path) -> Any:
 
 
 def _fine_tune(base: Path, train: Path, output: Path) -> None:
-    """Train a token classifier for some steps as the guides of transformers do, and save it."""
+    """Train a token classifier as the guides of transformers do, on 48 sentences that it soon knows, and save it."""
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
     torch.manual_seed(0)
@@ -98,9 +100,9 @@ def _fine_tune(base: Path, train: Path, output: Path) -> None:
     model = AutoModelForTokenClassification.from_pretrained(base, num_labels=len(TAGS), **names).train()
     groups = [(model.base_model, 1e-4), (model.classifier, 2e-3)]  # one rate for both would find no entity so soon
     optimizer = torch.optim.AdamW([{"params": list(part.parameters()), "lr": rate} for part, rate in groups])
-    docs = _read(train)
-    for _ in range(4 * STEPS):
-        batch = list(islice(docs, 16))
+    docs = list(islice(_read(train), 48))
+    for step in range(4 * STEPS):
+        batch = docs[step % 3 :: 3]
         words = [[token.text for token in doc] for doc in batch]
         encoded = tokenizer(words, is_split_into_words=True, padding=True, truncation=True, return_tensors="pt")
         gold = torch.full(encoded["input_ids"].shape, -100)
