@@ -9,15 +9,14 @@ Each is also trained without a teacher, with the same number of steps. The last 
 """
 
 import argparse
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import opencc
 import spacy
 import torch
 
@@ -25,12 +24,12 @@ from benchmarks.corpora import CLUENER, TAIWAN, UNER, gold_of, prepare
 from benchmarks.from_nothing import train
 from benchmarks.inference import ours
 from benchmarks.measure import interleaved, machine, table
+from benchmarks.pretrained import RATE, Result, once
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 
 LAYERS = (2, 5, 8, 11)  # of the 12 layers of e5-small
-RATE = "training.optimizer.encoder_rate.initial_rate"
 
 
 class Student(NamedTuple):
@@ -52,14 +51,9 @@ def texts_of(work: Path) -> Path:
     """Return a file with the unlabelled texts; it is written first if necessary."""
     target = work / "texts.txt"
     if not target.exists():
-        convert = opencc.OpenCC("s2tw").convert
-
-        def lines() -> Iterator[str]:
-            for corpus in (UNER, CLUENER, TAIWAN):
-                for doc in gold_of(spacy.blank("zh_tw"), prepare(corpus, work) / "train.spacy"):
-                    yield " ".join((convert(doc.text) if corpus == CLUENER else doc.text).split()) + "\n"
-
-        write_whole(target, "".join(lines()).encode())
+        files = [prepare(corpus, work) / "train.spacy" for corpus in (UNER, CLUENER, TAIWAN)]
+        docs = chain.from_iterable(gold_of(spacy.blank("zh_tw"), file) for file in files)
+        write_whole(target, "".join(f"{' '.join(doc.text.split())}\n" for doc in docs).encode())
     return target
 
 
@@ -91,18 +85,9 @@ def trained(name: str, teacher: Path | None, base: Path, work: Path) -> Path:
             settings["paths.base"] = shallow_base(base, work).resolve()
         options = [str(part) for key, value in settings.items() for part in (f"--{key}", value)]
         if teacher:
-            command = [
-                sys.executable,
-                "-m",
-                "spacy",
-                "zh-tw-ner",
-                "distill",
-                str(teacher),
-                str(texts_of(work)),
-                str(output),
-            ]
-            command += ["--config", student.config, "--resume", "--paths.dev", str(data / "dev.spacy"), *options]
-            subprocess.run(command, check=True)
+            arguments = ["distill", teacher, texts_of(work), output, "--config", student.config, "--resume"]
+            run = [sys.executable, "-m", "spacy", "zh-tw-ner", *map(str, arguments)]
+            subprocess.run([*run, "--paths.dev", str(data / "dev.spacy"), *options], check=True)
         else:
             train(Path("configs", f"{student.config}.cfg"), data, output, *options)
         done.touch()
@@ -129,17 +114,14 @@ def main() -> None:
     print_table(pipelines, options.work, options.rounds)
 
 
-def scores_of(pipeline: Path, work: Path) -> dict[str, float]:
+def scores_of(pipeline: Path, work: Path) -> Result:
     """Return F on dev and test."""
-    file = work / f"{pipeline.parent.name}.json"
-    if not file.exists():
-        nlp = spacy.load(pipeline)
-        pairs: Callable[[str], Any] = partial(predict_pairs, nlp)
-        scores = {split: micro_f(pairs(prepare(UNER, work) / f"{split}.spacy")) for split in ("dev", "test")}
-        file.write_text(json.dumps(scores), encoding="utf-8")
-        print(pipeline, scores, flush=True)
-    found: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+
+    def compute() -> Result:
+        nlp, data = spacy.load(pipeline), prepare(UNER, work)
+        return {split: micro_f(predict_pairs(nlp, data / f"{split}.spacy")) for split in ("dev", "test")}
+
+    return once(work / f"{pipeline.parent.name}.json", compute)
 
 
 def print_table(pipelines: Mapping[str, Path], work: Path, rounds: int) -> None:

@@ -145,12 +145,13 @@ def train_and_score(name: str, seed: int, work: Path, overrides: Settings) -> Re
     data = prepare(run.corpus, work)
     paths = {f"paths.{split}": str((data / f"{split}.spacy").resolve()) for split in ("train", "dev")}
     settings = {**paths, "system.seed": seed, **run.settings, **overrides}
-    trained = with_settings(read_config("e5-small"), settings, origin="the settings of the run")
+    made = with_settings(read_config("e5-small"), settings, origin="the settings of the run")
     if run.encoder_of is not None:
-        train_and_score(run.encoder_of, RUNS[run.encoder_of].seeds[0], work, overrides)
-        source = folder_of(run.encoder_of, RUNS[run.encoder_of].seeds[0], work) / PIPELINE
-        trained["components"]["transformer"] = {"source": str(source.resolve())}
-    text = trained.to_str()
+        first = RUNS[run.encoder_of].seeds[0]
+        train_and_score(run.encoder_of, first, work, overrides)
+        source = folder_of(run.encoder_of, first, work) / PIPELINE
+        made["components"]["transformer"] = {"source": str(source.resolve())}
+    text = made.to_str()
     folder.mkdir(exist_ok=True)
     config = folder / CONFIG
     if config.exists() and config.read_text(encoding="utf-8") != text:

@@ -1,7 +1,8 @@
 """Measure a training step with 16 × 128 wordpieces: ours, a Hugging Face loop, spacy-transformers.
 
-The base model is a 4 × 312 BERT with random weights, or that of --base, whose vocabulary is trimmed first. With --base,
-the plain loop and ours have the same weights and ids; spacy-transformers has its own wordpieces, and is left out.
+The base model is a 4 × 312 BERT with random weights, or that of --base, whose vocabulary is trimmed first. All have the
+same weights. The plain loop gets the ids of ours, looked up before the measurement; the others tokenize in each step.
+With --base, spacy-transformers is left out, because it would get other wordpieces.
 The second table is the peak memory of a step according to torch's profiler, for all weights, adapters only, and
 adapters with 4-bit weights; the third compares the optimizer's memory with that of the whole vocabulary.
 """
@@ -24,8 +25,8 @@ from spacy_zh_tw_ner.export.quantize import backbone_shims
 from spacy_zh_tw_ner.export.trim_base import write_trimmed
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
 from spacy_zh_tw_ner.transformer.batches import make_micro_batches
-from spacy_zh_tw_ner.transformer.shim import BackboneShim
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows, cut_documents
+from spacy_zh_tw_ner.transformer.wordpieces import WordpieceTable
 
 BATCH, LENGTH = 16, 128  # windows, and wordpieces of each, including [CLS] and [SEP]
 GOAL, GOAL_WITH_BASE = 1.1, 0.8  # time relative to the plain loop
@@ -102,11 +103,11 @@ def plain_step(base: Path) -> Callable[[], object]:
 
     Each text is one window, and its ids are looked up once, before the measurement.
     """
-    from transformers import AutoModelForTokenClassification
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-    shim = shim_of(pipeline(OURS | {"name": str(base)})[0])
-    cut = cut_documents([*map(spacy.blank("zh_tw").make_doc, texts())], shim.table, ClauseWindows())
-    (batch,) = make_micro_batches(cut, shim.table)
+    wordpieces = WordpieceTable(AutoTokenizer.from_pretrained(base))
+    cut = cut_documents([*map(spacy.blank("zh_tw").make_doc, texts())], wordpieces, ClauseWindows())
+    (batch,) = make_micro_batches(cut, wordpieces)
     inputs = {"input_ids": batch.input_ids.long(), "attention_mask": batch.attention_mask}
     model = AutoModelForTokenClassification.from_pretrained(base, num_labels=len(LABELS) + 1).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
@@ -121,11 +122,6 @@ def plain_step(base: Path) -> Callable[[], object]:
     return run
 
 
-def shim_of(nlp: Language) -> BackboneShim:
-    """Return the part of a pipeline that holds its encoder."""
-    return next(backbone_shims(nlp))
-
-
 def optimizer_mib(base: str) -> float:
     """Return the MiB of AdamW's two averages for all weights of a base model in float32."""
     from transformers import AutoModel
@@ -138,7 +134,7 @@ def peak(model: dict[str, Any]) -> float:
     optimizer = create_grouped_optimizer_v1(3e-5, 1e-3)
     nlp, examples = pipeline(model)
     update(nlp, examples, optimizer)
-    shim: Any = shim_of(nlp)
+    shim: Any = next(backbone_shims(nlp))
     held = [*shim.backbone.state_dict().values(), *(t for s in shim._optimizer.state.values() for t in s.values())]
     resident = sum(tensor.nbytes for tensor in held if isinstance(tensor, torch.Tensor))
     return (resident + peak_of(lambda: update(nlp, examples, optimizer))) / 2**20

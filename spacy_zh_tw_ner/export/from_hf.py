@@ -19,7 +19,7 @@ from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..errors import BaseModelError, Errors, PipelineMismatchError
 from ..transformer.hub import loading, read_config
-from ..transformer.settings import LOOKUP, LOOKUP_OF_0_1
+from ..transformer.settings import LOOKUP, LOOKUP_OF_WORDS
 from ..transformer.wordpieces import WordpieceTable
 from .quantize import backbone_shims
 
@@ -114,7 +114,7 @@ def use_wordpieces_of_words(nlp: Language) -> None:
         split: list[list[int]] = [[] for _ in CHARACTERS]
         for word, wordpiece in zip(batch.word_ids(), batch["input_ids"], strict=True):
             split[word].append(wordpiece)
-        for lookup in (LOOKUP, LOOKUP_OF_0_1):
+        for lookup in (LOOKUP, LOOKUP_OF_WORDS):
             if WordpieceTable(tokenizer, shim.max_wordpieces, lookup).split(CHARACTERS, CHARACTERS) == split:
                 shim.use_lookup(lookup)
                 break

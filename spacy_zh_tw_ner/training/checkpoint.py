@@ -19,7 +19,7 @@ from thinc.api import Config, Model, Optimizer
 
 from ..atomic_writes import write_whole
 from ..errors import Errors, TrainingError
-from ..transformer.settings import LOOKUP, LOOKUP_OF_0_1
+from ..transformer.settings import LOOKUP_OF_0_1, LOOKUP_OF_WORDS
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
 from .random_states import python_state, random_states, restore_random
@@ -130,7 +130,7 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
         lookups = require_type("lookups", metadata.get("lookups", {}), dict)
         for place, shim in _backbones(nlp):
             lookup = lookups.get(place, LOOKUP_OF_0_1)  # checkpoints of 0.1 lack it
-            shim.use_lookup(whole_number(f"lookups.{place}", lookup, LOOKUP_OF_0_1, LOOKUP))
+            shim.use_lookup(whole_number(f"lookups.{place}", lookup, LOOKUP_OF_0_1, LOOKUP_OF_WORDS))
         optimizer_from_bytes(nlp, optimizer, _to_bytes(arrays["optimizer"]), step=position.step)
         restore_random(arrays, metadata.get("python"))
     return position

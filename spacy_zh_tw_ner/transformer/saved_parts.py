@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..untrusted import in_range, parse_json, require, require_bare_name, require_type, whole_number
 from .hub import read_tokenizer
-from .settings import LOOKUP, LOOKUP_OF_0_1, BackboneSettings, LoraSettings
+from .settings import LOOKUP_OF_0_1, LOOKUP_OF_WORDS, BackboneSettings, LoraSettings
 from .weights import StoredTensors, Weights, read_tensors
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_settings(data: object) -> BackboneSettings:
     if "trim" in fields:
         require_type("settings.trim", fields["trim"], bool)
     if "lookup" in fields:
-        whole_number("settings.lookup", fields["lookup"], LOOKUP_OF_0_1, LOOKUP)
+        whole_number("settings.lookup", fields["lookup"], LOOKUP_OF_0_1, LOOKUP_OF_WORDS)
     if fields.get("dropout") is not None:
         in_range("settings.dropout", fields["dropout"], 0.0, 1.0)
     if (lora := fields.get("lora")) is not None:

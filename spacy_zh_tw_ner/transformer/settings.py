@@ -17,7 +17,7 @@ AUTO = "auto"
 ATTENTIONS = (None, "causal", "bidirectional")
 # Versions of the rules by which tokens become wordpieces, see `token_splitting`. A pipeline keeps the one that it was
 # trained with.
-LOOKUP_OF_0_1, LOOKUP = 1, 2
+LOOKUP_OF_0_1, LOOKUP, LOOKUP_OF_WORDS = 1, 2, 3
 
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
@@ -173,8 +173,8 @@ class BackboneSettings:
     base_hash: Hash of the weights of the base model on which the adapters are trained; None without adapters. A saved
         pipeline that has only the adapters is checked by it.
     trim: Whether to cut the vocabulary to the wordpieces of single characters when the base model is loaded.
-    lookup: Version of the rules by which tokens are split into wordpieces: 1 for pipelines saved by version 0.1 of this
-        package, 2 for all others.
+    lookup: Rules by which tokens are split into wordpieces: 1 for pipelines saved by version 0.1 of this package, 3 for
+        converted checkpoints that were trained on characters as separate words, 2 for all others.
     """
 
     name: str

@@ -128,7 +128,7 @@ class BackboneShim(Shim):
 
         A pipeline must keep the rules with which it was trained.
 
-        lookup (int): Version of the rules: 1 for those of version 0.1 of this package, 2 for the present ones.
+        lookup (int): The rules, see `TokenSplitter`.
         """
         if lookup != self.backbone.settings.lookup:
             self.backbone.settings = replace(self.backbone.settings, lookup=lookup)

@@ -10,7 +10,8 @@ characters follow each other without spaces, and only the first has the mark:
     any, with capitals        Tw       t w                               T w
 
 A token whose wordpiece exists only with the mark keeps the mark. Pipelines of version 0.1 were trained with the splits
-of the third column, and still use them: `LOOKUP_OF_0_1` is the version of these rules.
+of the third column, and still use them: `LOOKUP_OF_0_1` names these rules. Token classification checkpoints were
+trained on characters as separate words, too, but with capitals: `LOOKUP_OF_WORDS`.
 
 A trimmed vocabulary (see `trimming`) has only the wordpieces of single characters. With it, a token of several
 characters is split into the wordpieces of each character, and a character that was not kept has no wordpieces.
@@ -24,7 +25,7 @@ import numpy as np
 
 from ..tokenization.folds import WIDTHS, lower
 from .kept_characters import kept_characters
-from .settings import LOOKUP_OF_0_1
+from .settings import LOOKUP, LOOKUP_OF_0_1
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -39,16 +40,16 @@ class TokenSplitter:
     """Splits tokens into the ids of their wordpieces.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    lookup (int): Version of the rules by which tokens are split. 1, for pipelines of version 0.1, splits each token in
-        lower case and as a separate word, with a mark such as "▁" before it. 2 keeps capitals, and prefers wordpieces
-        without the mark.
+    lookup (int): Rules by which tokens are split. 1, for pipelines of version 0.1, splits each token in lower case and
+        as a separate word, with a mark such as "▁" before it. 2 keeps capitals, and prefers wordpieces without the
+        mark. 3 keeps capitals and the mark.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
         self._tokenizer = tokenizer
-        self._keeps_case = lookup > LOOKUP_OF_0_1
+        self._keeps_case = lookup != LOOKUP_OF_0_1
         self._unknown = tokenizer.unk_token_id
-        self._unmarked = without_prefix(tokenizer) if self._keeps_case else None
+        self._unmarked = without_prefix(tokenizer) if lookup == LOOKUP else None
         token_to_id: Callable[[str], int | None] = tokenizer.backend_tokenizer.token_to_id
         self._mark = next((mark for mark in MARKS if token_to_id(mark) is not None), "")
         self._mark_id = token_to_id(self._mark)

@@ -21,7 +21,7 @@ from ..errors import BaseModelError, Errors
 from ..untrusted import reading
 from .base_model import NUMBERED_FROM_PADDING, Base, has_classifier
 from .kept_characters import MaskT
-from .settings import LOOKUP, LOOKUP_OF_0_1
+from .settings import LOOKUP, LOOKUP_OF_WORDS
 from .trimmed_tokenizer import ids_around, merged_from, merges_of, trim_tokenizer
 from .wordpieces import RANGES, SURROGATES, IdsT, WordpieceTable
 
@@ -120,21 +120,20 @@ def _characters(wanted: MaskT | None) -> list[str]:
 def _split_by_lookup(
     tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: list[str]
 ) -> dict[int, list[list[int]]]:
-    """Split characters into wordpieces, by each version of the rules that a pipeline may use for single tokens.
+    """Split characters into wordpieces, by all rules that a pipeline with this base model may use.
 
-    Version 1, the rules of version 0.1 of this package, treats each token as a separate word in lower case. Version 2
-    splits tokens as in running text. Most pipelines use version 2. A pipeline with the classifier of a checkpoint uses
-    the version that agrees with the training of the checkpoint.
+    Most pipelines split tokens as in running text (LOOKUP). A pipeline with the classifier of a checkpoint may split
+    each token as a separate word (LOOKUP_OF_WORDS), if the checkpoint was trained so.
 
     tokenizer (PreTrainedTokenizerBase): The tokenizer.
-    config (PretrainedConfig): Config of the model. Version 1 is only used if the model has a classifier.
+    config (PretrainedConfig): Config of the model, which says whether it has a classifier.
     characters (list[str]): The characters to split.
-    RETURNS (dict[int, list[list[int]]]): Version of the rules → wordpiece ids of each character.
+    RETURNS (dict[int, list[list[int]]]): Number of the rules, such as LOOKUP → wordpiece ids of each character.
     """
     chunks = [characters[first : first + CHUNK] for first in range(0, len(characters), CHUNK)]
     tables = {
         lookup: WordpieceTable(tokenizer, lookup=lookup)
-        for lookup in ((LOOKUP, LOOKUP_OF_0_1) if has_classifier(config) else (LOOKUP,))
+        for lookup in ((LOOKUP, LOOKUP_OF_WORDS) if has_classifier(config) else (LOOKUP,))
     }
     return {lookup: [ids for chunk in chunks for ids in table.split(chunk, chunk)] for lookup, table in tables.items()}
 

@@ -63,8 +63,7 @@ class WordpieceTable:
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
     max_wordpieces (int): Largest number of wordpieces of one token. Further wordpieces of a token, such as a long word
         in Latin letters, are dropped.
-    lookup (int): Version of the rules by which tokens are split: 1 for the rules of version 0.1 of this package, 2 for
-        the present rules.
+    lookup (int): Rules by which tokens are split, see `TokenSplitter`.
     RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 

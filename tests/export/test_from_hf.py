@@ -103,7 +103,7 @@ def test_emissions_are_the_logits_of_the_checkpoint(family: str, checkpoint: Mak
     folder = checkpoint("BIOES", family)
     nlp = pipeline_from_hf(str(folder))
     component = find_recognizer(nlp)
-    tokenizer, text = AutoTokenizer.from_pretrained(folder), TEXTS[0]
+    tokenizer, text = AutoTokenizer.from_pretrained(folder), f"{TEXTS[0]}用LINE"
     batch = tokenizer(list(text), is_split_into_words=True, return_tensors="pt")
     with torch.no_grad():
         scores = AutoModelForTokenClassification.from_pretrained(folder).eval()(**batch).logits[0]

@@ -62,7 +62,6 @@ def test_a_pipeline_that_is_trained_further_is_ahead_of_a_new_one(
     assert scores[1] > scores[0] + 5
 
 
-@pytest.mark.xfail(strict=True, reason="from-hf looks up the Latin letters of SentencePiece classifiers in lower case")
 def test_a_fine_tuned_token_classifier_is_converted_exactly(e5_base: Path, e5_corpus: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from benchmarks.synthetic import byte_level, metaspace_bpe, of_wordpieces, sentences, unigram, wordpiece
-from spacy_zh_tw_ner.transformer.settings import LOOKUP, LOOKUP_OF_0_1
+from spacy_zh_tw_ner.transformer.settings import LOOKUP, LOOKUP_OF_0_1, LOOKUP_OF_WORDS
 from spacy_zh_tw_ner.transformer.token_splitting import TokenSplitter, with_case, without_prefix
 from spacy_zh_tw_ner.transformer.wordpieces import WordpieceTable
 
@@ -105,6 +105,18 @@ def test_a_tokenizer_with_parts_in_python_splits_as_it_does_itself() -> None:
     made = wordpiece()
     made.backend_tokenizer.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Characters())
     assert without_prefix(made) is None
+
+
+@pytest.mark.parametrize("make", [wordpiece, unigram, metaspace_bpe])
+def test_separate_words_are_split_as_the_tokenizer_splits_a_list(make: Callable[[], Any]) -> None:
+    """Token classification checkpoints are trained on lists of characters."""
+    made, characters = make(), list("臺北LINE網，x")
+    batch = made(characters, is_split_into_words=True, add_special_tokens=False)
+    expected: list[list[str]] = [[] for _ in characters]
+    for word, piece in zip(batch.word_ids(), batch.tokens(), strict=True):
+        expected[word].append(piece)
+    assert pieces(made, *characters, lookup=LOOKUP_OF_WORDS) == expected
+    assert pieces(marked_only(["▁", "▁L", "L", "▁l"]), "L", lookup=LOOKUP_OF_WORDS) == [["▁L"]]
 
 
 def test_case_follows_the_tokenizer() -> None:
