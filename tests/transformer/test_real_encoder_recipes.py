@@ -97,10 +97,10 @@ def _fine_tune(base: Path, train: Path, output: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base)
     names = {"id2label": dict(enumerate(TAGS)), "label2id": {tag: i for i, tag in enumerate(TAGS)}}
     model = AutoModelForTokenClassification.from_pretrained(base, num_labels=len(TAGS), **names).train()
-    groups = [(model.base_model, 1e-4), (model.classifier, 2e-3)]  # one rate for both would find no entity so soon
+    groups = [(model.base_model, 2e-4), (model.classifier, 5e-3)]  # one rate for both would find no entity so soon
     optimizer = torch.optim.AdamW([{"params": list(part.parameters()), "lr": rate} for part, rate in groups])
     docs = list(islice(_read(train), 48))
-    for step in range(4 * STEPS):
+    for step in range(6 * STEPS):
         batch = docs[step % 3 :: 3]
         words = [[token.text for token in doc] for doc in batch]
         encoded = tokenizer(words, is_split_into_words=True, padding=True, truncation=True, return_tensors="pt")
