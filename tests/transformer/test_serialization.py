@@ -23,6 +23,7 @@ from spacy_zh_tw_ner.transformer.serialization import merge, pack, packed_size, 
 from spacy_zh_tw_ner.transformer.settings import (
     LOOKUP,
     LOOKUP_OF_0_1,
+    LOOKUP_OF_WORDS,
     LoraSettings,
     MemorySettings,
     QuantizationSettings,
@@ -285,7 +286,9 @@ def test_settings_of_0_1_keep_the_wordpieces_of_0_1(make_checkpoint: Make) -> No
     assert unpack(again)[0].settings.lookup == LOOKUP_OF_0_1
 
 
-@pytest.mark.parametrize(("setting", "value"), [("lookup", 3), ("lookup", "2"), ("lookup", 0), ("trim", 1)])
+@pytest.mark.parametrize(
+    ("setting", "value"), [("lookup", LOOKUP_OF_WORDS + 1), ("lookup", "2"), ("lookup", 0), ("trim", 1)]
+)
 def test_rules_that_no_version_has_are_refused(setting: str, value: object, make_checkpoint: Make) -> None:
     name = str(make_checkpoint())
     parts = pack(load_backbone(name), read_tokenizer(name, None))
