@@ -8,6 +8,7 @@ from typing import NamedTuple
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from benchmarks.peoples_daily import ARCHIVE, read_peoples_daily
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
@@ -15,6 +16,7 @@ from spacy_zh_tw_ner.corpora.formats.docbin import read_docbin
 from spacy_zh_tw_ner.corpora.formats.docbin_writer import write_records
 
 HELD_OUT = 500
+LONGEST = 250  # characters of a sentence of NEWS
 
 
 class Corpus(NamedTuple):
@@ -33,17 +35,34 @@ UNER = Corpus("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_
 # CLUENER's test labels are not public: its dev is scored, by custom.
 CLUENER = Corpus("cluener2020", ("train.json", "dev.json", "dev.json"))
 TAIWAN = Corpus("taiwan", ("train", "dev", "test"))
+# A first corpus for an encoder, before another one. It has the labels of UNER, some of which a rule has found.
+NEWS = Corpus("peoples_daily", (ARCHIVE, ARCHIVE, ARCHIVE))
 
 
 def prepare(corpus: Corpus, work: Path) -> Path:
-    """Return the folder of a corpus as `.spacy` files; it is converted first if necessary."""
+    """Return the folder of a corpus as `.spacy` files; it is converted first if necessary.
+
+    RAISES (SystemExit): If the corpus is NEWS, and its archive is not in the folder `work`.
+    """
     data = work / corpus.folder
     if not data.exists():
         with staged(data) as folder:
-            (folder / "converted").mkdir()
-            convert_corpus(corpus, folder / "converted")
-            put_in_place(folder / "converted", data)
+            target = folder / "converted"
+            target.mkdir()
+            if corpus == NEWS:
+                convert_news(work / ARCHIVE, target)
+            else:
+                convert_corpus(corpus, target)
+            put_in_place(target, data)
     return data
+
+
+def convert_news(archive: Path, target: Path) -> None:
+    """Write the sentences with names: train, and as dev and test the same 300."""
+    records = [record for record in read_peoples_daily(archive) if record.entities and len(record.text) <= LONGEST]
+    random.Random(0).shuffle(records)
+    for split, part in (("dev", records[:300]), ("test", records[:300]), ("train", records[300:])):
+        write_records(target / f"{split}.spacy", part)
 
 
 def convert_corpus(corpus: Corpus, target: Path) -> None:

@@ -28,7 +28,7 @@ import torch
 from safetensors import safe_open
 from spacy.cli._util import parse_config_overrides
 
-from benchmarks.corpora import CLUENER, TAIWAN, UNER, Corpus, prepare
+from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, prepare
 from benchmarks.measure import machine, mean_of, table
 from benchmarks.plain_loop import RESULT
 from benchmarks.pretrained_costs import calibration, precisions, respellings
@@ -75,6 +75,8 @@ RUNS = {
     "cluener-all": Run(CLUENER, {**BUDGET, RATE: 2e-4}, goal=79.0),
     "cluener-lora": Run(CLUENER, LORA),
     "uner-from-cluener": Run(UNER, ALL, (0, 1, 2), 83.0, encoder_of="cluener-all"),
+    "news-all": Run(NEWS, {"training.max_steps": 1600, "training.eval_frequency": 400, RATE: 2e-4}),
+    "uner-from-news": Run(UNER, ALL, (0, 1, 2), 83.0, encoder_of="news-all"),
     "taiwan-all": Run(TAIWAN, {}, goal=81.0),
     # Wordpieces of a character: one, one and a mark before it, or those of the model's own segmentation
     "uner-characters": Run(UNER, SEGMENTATION, tagger="characters"),
