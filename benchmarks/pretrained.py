@@ -78,6 +78,7 @@ RUNS = {
     "news-all": Run(NEWS, {"training.max_steps": 1600, "training.eval_frequency": 400, RATE: 2e-4}),
     "uner-from-news": Run(UNER, ALL, (0, 1, 2), 83.0, encoder_of="news-all"),
     "taiwan-all": Run(TAIWAN, {}, goal=81.0),
+    "taiwan-from-news": Run(TAIWAN, {RATE: 1e-4}, goal=81.0, encoder_of="news-all"),
     # Wordpieces of a character: one, one and a mark before it, or those of the model's own segmentation
     "uner-characters": Run(UNER, SEGMENTATION, tagger="characters"),
     "uner-marked": Run(UNER, SEGMENTATION, tagger="marked"),
