@@ -2,13 +2,16 @@
 
     python -m benchmarks.distilled --teacher PIPELINE --base base_models/e5-small --work FOLDER [--student NAME …]
 
-The teacher is a pipeline for UNER, such as `uner-all-0/model-last` of `benchmarks.pretrained`. The unlabelled texts are
-those of train of UNER, CLUENER (converted to Traditional characters) and the bundled corpus, without their labels. The
-students are the BiLSTM of `configs/bilstm.cfg`, and an encoder that begins with every third layer of the base model.
-Each is also trained without a teacher, with the same number of steps. The last weights are scored.
+The teacher is a pipeline for UNER, such as `uner-from-news-0/model-last` of `benchmarks.pretrained`. The students are
+the BiLSTM of `configs/bilstm.cfg`, and an encoder that begins with every third layer of the base model. Each is trained
+on NEWS first, and then on UNER, with and without a teacher for the same number of steps. The last weights are scored.
+
+The unlabelled texts are those of train of UNER, CLUENER (converted to Traditional characters), NEWS and the bundled
+corpus, without their labels. FOLDER must hold the archive that `benchmarks.peoples_daily` reads.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,31 +22,36 @@ from typing import NamedTuple
 
 import spacy
 import torch
+from thinc.api import Config
 
-from benchmarks.corpora import CLUENER, TAIWAN, UNER, gold_of, prepare
-from benchmarks.from_nothing import train
+from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, gold_of, prepare
 from benchmarks.inference import ours
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.pretrained import RATE, Result, once
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
+from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 
 LAYERS = (2, 5, 8, 11)  # of the 12 layers of e5-small
+DONE = "done"  # empty file in the folder of a finished training
 
 
 class Student(NamedTuple):
-    """Config, number of steps and other settings of a student. goals: F on test, and speed relative to the teacher."""
+    """Config of a student, its numbers of steps on NEWS and on UNER, and other settings.
+
+    goals: F on test, and speed relative to the teacher.
+    """
 
     config: str
-    steps: int
+    steps: tuple[int, int]
     settings: Mapping[str, object]
     goals: tuple[float, float | None]
 
 
 STUDENTS = {
-    "BiLSTM": Student("bilstm", 4500, {}, (76.0, 8.0)),
-    f"{len(LAYERS)} layers": Student("e5-small", 1800, {RATE: 2e-4}, (79.0, None)),
+    "BiLSTM": Student("bilstm", (8000, 9000), {}, (76.0, 8.0)),
+    f"{len(LAYERS)} layers": Student("e5-small", (1600, 1800), {RATE: 2e-4}, (79.0, None)),
 }
 
 
@@ -51,7 +59,7 @@ def texts_of(work: Path) -> Path:
     """Return a file with the unlabelled texts; it is written first if necessary."""
     target = work / "texts.txt"
     if not target.exists():
-        files = [prepare(corpus, work) / "train.spacy" for corpus in (UNER, CLUENER, TAIWAN)]
+        files = [prepare(corpus, work) / "train.spacy" for corpus in (UNER, CLUENER, TAIWAN, NEWS)]
         docs = chain.from_iterable(gold_of(spacy.blank("zh_tw"), file) for file in files)
         write_whole(target, "".join(f"{' '.join(doc.text.split())}\n" for doc in docs).encode())
     return target
@@ -75,23 +83,49 @@ def shallow_base(base: Path, work: Path) -> Path:
 
 def trained(name: str, teacher: Path | None, base: Path, work: Path) -> Path:
     """Return the folder of a student, trained with or without a teacher. What is finished is not trained again."""
-    student, data = STUDENTS[name], prepare(UNER, work)
+    student = STUDENTS[name]
     output = work / f"{student.config}-{'distilled' if teacher else 'alone'}"
-    done = output / "done"
-    if not done.exists():
-        settings = {"training.max_steps": student.steps, "training.eval_frequency": 450, **student.settings}
-        settings["paths.train"] = (data / "train.spacy").resolve()
+    if not (output / DONE).exists():
+        config = config_of(student, UNER, base, work)
+        first = first_trained(student, base, work).resolve()
         if student.config == "e5-small":
-            settings["paths.base"] = shallow_base(base, work).resolve()
-        options = [str(part) for key, value in settings.items() for part in (f"--{key}", value)]
-        if teacher:
-            arguments = ["distill", teacher, texts_of(work), output, "--config", student.config, "--resume"]
-            run = [sys.executable, "-m", "spacy", "zh-tw-ner", *map(str, arguments)]
-            subprocess.run([*run, "--paths.dev", str(data / "dev.spacy"), *options], check=True)
+            config["components"]["transformer"] = {"source": str(first)}
         else:
-            train(Path("configs", f"{student.config}.cfg"), data, output, *options)
-        done.touch()
+            config["paths"]["start_from"] = str(first)
+        train(config, output, work, teacher)
     return output / "model-last"
+
+
+def first_trained(student: Student, base: Path, work: Path) -> Path:
+    """Return the folder of a student that is trained on NEWS alone; it is trained if it is not finished."""
+    output = work / f"{student.config}-first"
+    if not (output / DONE).exists():
+        train(config_of(student, NEWS, base, work), output, work)
+    return output / "model-last"
+
+
+def config_of(student: Student, corpus: Corpus, base: Path, work: Path) -> Config:
+    """Return the config of a student for one corpus."""
+    data = prepare(corpus, work)
+    settings = {f"paths.{split}": str((data / f"{split}.spacy").resolve()) for split in ("train", "dev")}
+    if student.config == "e5-small":
+        settings["paths.base"] = str(shallow_base(base, work).resolve())
+    steps = {"training.max_steps": student.steps[corpus == UNER], "training.eval_frequency": 450}
+    return with_settings(read_config(student.config), {**settings, **steps, **student.settings}, origin="STUDENTS")
+
+
+def train(config: Config, output: Path, work: Path, teacher: Path | None = None) -> None:
+    """Train a pipeline in a process of its own, on one thread; an interrupted training is continued."""
+    output.mkdir(exist_ok=True)
+    path = output / "config.cfg"
+    write_whole(path, config.to_str().encode())
+    command = ["train", path, "--output", output]
+    if teacher:
+        command = ["distill", teacher, texts_of(work), output, "--config", path]
+    arguments = [*map(str, command), "--resume"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", "spacy", "zh-tw-ner", *arguments], check=True, env=environment)
+    (output / DONE).touch()
 
 
 def main() -> None:
@@ -108,7 +142,7 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     pipelines = {"teacher": options.teacher}
     for name in options.student:
-        for teacher, how in ((options.teacher.resolve(), "distilled"), (None, "without a teacher")):
+        for teacher, how in ((None, "without a teacher"), (options.teacher.resolve(), "distilled")):
             pipelines[f"{name}, {how}"] = trained(name, teacher, options.base, options.work)
             scores_of(pipelines[f"{name}, {how}"], options.work)
     print_table(pipelines, options.work, options.rounds)
