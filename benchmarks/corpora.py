@@ -14,6 +14,8 @@ from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats.docbin import read_docbin
 from spacy_zh_tw_ner.corpora.formats.docbin_writer import write_records
+from spacy_zh_tw_ner.corpora.records import Record
+from spacy_zh_tw_ner.tokenization.conversion import ScriptConverter
 
 HELD_OUT = 500
 LONGEST = 250  # characters of a sentence of NEWS
@@ -34,6 +36,7 @@ class Corpus(NamedTuple):
 UNER = Corpus("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2"))
 # CLUENER's test labels are not public: its dev is scored, by custom.
 CLUENER = Corpus("cluener2020", ("train.json", "dev.json", "dev.json"))
+SIMPLIFIED = Path("uner_zh_gsdsimp", "zh_gsdsimp-ud-dev.iob2")  # UNER's dev in Simplified, annotated again
 TAIWAN = Corpus("taiwan", ("train", "dev", "test"))
 # A first corpus for an encoder, before another one. It has the labels of UNER, some of which a rule has found.
 NEWS = Corpus("peoples_daily", (ARCHIVE, ARCHIVE, ARCHIVE))
@@ -80,6 +83,31 @@ def convert_corpus(corpus: Corpus, target: Path) -> None:
             for part, is_in in (("held_out", True), ("rest", False)):
                 found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
                 write_records(target / f"{part}.spacy", found)
+
+
+def doubtful_sentences() -> tuple[list[Record], list[bool]]:
+    """Return UNER's dev, and for each sentence whether its annotation differs from that of GSDSIMP."""
+    folder = Path(os.environ["ZH_TW_NER_CORPORA"])
+    paths = [folder / UNER.folder / UNER.files[1], folder / SIMPLIFIED]
+    traditional, simplified = (list(read_records([path], ConvertSettings(script="none"), Tally())) for path in paths)
+    to_simplified = ScriptConverter("t2s")
+    differ = []
+    for one, other in zip(traditional, simplified, strict=True):
+        same = [a == b for a, b in zip(to_simplified(one.text), to_simplified(other.text), strict=True)]
+        # A few characters are converted in several ways.
+        if sum(same) < 0.8 * len(same):
+            raise ValueError(f"not the same sentence: {one.text!r} and {other.text!r}")
+        differ.append(set(one.entities) != set(other.entities))
+    return traditional, differ
+
+
+def agreed_sentences(work: Path) -> Path:
+    """Return the file of the other sentences of UNER's dev; it is written first if necessary."""
+    target = prepare(UNER, work) / "agreed.spacy"
+    if not target.exists():
+        records, differ = doubtful_sentences()
+        write_records(target, [record for record, differs in zip(records, differ, strict=True) if not differs])
+    return target
 
 
 def gold_of(nlp: Language, path: Path) -> list[Doc]:

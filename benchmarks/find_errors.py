@@ -8,7 +8,6 @@ several ways one after the other, which needs no training.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +18,9 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 
-from benchmarks.corpora import UNER, prepare
+from benchmarks.corpora import UNER, doubtful_sentences, prepare
 from benchmarks.measure import table
 from spacy_zh_tw_ner.components.inspection import find_recognizer
-from spacy_zh_tw_ner.corpora.annotation_checks import Tally
-from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.error_detection.batch_posterior import posteriors
 from spacy_zh_tw_ner.error_detection.cross_fitting import CrossFitting, FoldPipelines
@@ -32,30 +29,12 @@ from spacy_zh_tw_ner.error_detection.planted_errors import WAYS, plant_errors
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.recognizers.pipelines import load_pipeline
 from spacy_zh_tw_ner.tag_scheme import KINDS
-from spacy_zh_tw_ner.tokenization.conversion import ScriptConverter
 
 FloatsT = Any
 JudgesT = Sequence[tuple[Language, Sequence[int]]]
 SHARE = 0.05
 TOP = 100
-SIMPLIFIED = Path("uner_zh_gsdsimp", "zh_gsdsimp-ud-dev.iob2")
 HEADER = ("corpus", "score", "precision at 100", "average precision")
-
-
-def doubtful_sentences() -> tuple[list[Record], list[bool]]:
-    """Return UNER's dev, and for each sentence whether its annotation differs from that of GSDSIMP."""
-    folder = Path(os.environ["ZH_TW_NER_CORPORA"])
-    paths = [folder / UNER.folder / UNER.files[1], folder / SIMPLIFIED]
-    traditional, simplified = (list(read_records([path], ConvertSettings(script="none"), Tally())) for path in paths)
-    to_simplified = ScriptConverter("t2s")
-    differ = []
-    for one, other in zip(traditional, simplified, strict=True):
-        same = [a == b for a, b in zip(to_simplified(one.text), to_simplified(other.text), strict=True)]
-        # A few characters are converted in several ways.
-        if sum(same) < 0.8 * len(same):
-            raise ValueError(f"not the same sentence: {one.text!r} and {other.text!r}")
-        differ.append(set(one.entities) != set(other.entities))
-    return traditional, differ
 
 
 def corrupted_corpus(seed: int, splits: Sequence[str] = ("",)) -> tuple[list[Record], list[bool]]:

@@ -9,7 +9,7 @@ import pytest
 import spacy
 
 from benchmarks import plain_loop, pretrained, taggers
-from benchmarks.corpora import write_records
+from benchmarks.corpora import TAIWAN, write_records
 from benchmarks.synthetic import make_checkpoint
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
@@ -51,9 +51,9 @@ def test_a_finished_run_is_not_repeated(
     for split in ("train", "dev", "test"):
         write_records(corpus / f"{split}.spacy", records)
 
-    def call(*options: str) -> str:
+    def call(*options: str, runs: tuple[str, ...] = ("taiwan-all",)) -> str:
         places = ["--base", str(base), "--work", str(tmp_path / "work")]
-        monkeypatch.setattr(sys, "argv", ["pretrained", *places, "--run", "taiwan-all", *options])
+        monkeypatch.setattr(sys, "argv", ["pretrained", *places, "--run", *runs, *options])
         pretrained.main()
         return capsys.readouterr().out
 
@@ -76,6 +76,13 @@ def test_a_finished_run_is_not_repeated(
         assert call(*STEPS).splitlines()[-20:] == shown.splitlines()[-20:]
         with pytest.raises(SystemExit, match="--work"):
             call("--training.max_steps", "4")
+
+    runs = pretrained.RUNS | {"taiwan-again": pretrained.Run(TAIWAN, {}, encoder_of="taiwan-all")}
+    monkeypatch.setattr(pretrained, "RUNS", runs)
+    shown = call(*STEPS, "--ensemble", "--no-costs", runs=("taiwan-all", "taiwan-again"))
+    assert "| taiwan-all, taiwan-again | ensemble of 2 |" in shown
+    again = (tmp_path / "work" / "taiwan-again-0" / "config.cfg").read_text(encoding="utf-8")
+    assert f'source = "{(folder / "model-last").resolve()}"' in again
 
     for tagger in ("softmax", "prefixes"):
         monkeypatch.setattr(sys, "argv", ["plain_loop", tagger, str(folder / "config.cfg"), str(corpus), str(tmp_path)])
