@@ -30,7 +30,7 @@ class OneDnnLinear(nn.Linear):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Apply the layer: (…, n_in) → (…, n_out)."""
-        if not _is_supported(inputs, self.weight):
+        if self.weight.dtype != torch.float32 or not is_plain_float32(inputs):
             return super().forward(inputs)
         if torch.is_grad_enabled():
             product = _Product.apply(inputs, self.weight, self.bias)  # type: ignore[no-untyped-call]
@@ -66,6 +66,22 @@ def padded_rows(n_rows: int) -> int:
     """
     step = max(SMALLEST, (1 << max(0, (n_rows - 1).bit_length() - 1)) // PARTS)
     return -(-n_rows // step) * step
+
+
+def is_plain_float32(inputs: torch.Tensor) -> bool:
+    """Return whether a layer uses oneDNN for these inputs. If not, it calls the `forward` of its base class.
+
+    The inputs must be float32, on the CPU and not empty, autocast must be off, and `torch.compile` must not be running.
+    The CPU must have AVX-512.
+    """
+    return (
+        inputs.is_cpu
+        and inputs.numel() > 0
+        and inputs.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and probe.onednn_product() is not None
+    )
 
 
 class _Product(torch.autograd.Function):
@@ -112,19 +128,3 @@ def _padded(inputs: torch.Tensor) -> torch.Tensor:
     rows = inputs.reshape(-1, inputs.shape[-1])
     more = padded_rows(len(rows)) - len(rows)
     return F.pad(rows, (0, 0, 0, more)) if more else rows
-
-
-def _is_supported(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Return whether `OneDnnLinear` uses oneDNN for these inputs. If not, it calls `nn.Linear.forward`.
-
-    The inputs must be on the CPU and not empty, inputs and weight must be float32, autocast must be off, and
-    `torch.compile` must not be running. The CPU must have AVX-512.
-    """
-    return (
-        inputs.is_cpu
-        and inputs.numel() > 0
-        and inputs.dtype == weight.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and probe.onednn_product() is not None
-    )
