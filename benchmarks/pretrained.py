@@ -90,6 +90,7 @@ RUNS = {
     "uner-lora-softmax": Run(UNER, {**LORA, **SHORT}, tagger="softmax"),
 }
 HEADER = ("run", "seed", "F on dev", "agreed", "F", "goal", "seconds per step", "peak MiB")
+SCORES = ("dev", "agreed", "test")
 PIPELINE, CONFIG, CHECKPOINT = "model-last", "config.cfg", "checkpoint.safetensors"
 
 
@@ -124,18 +125,19 @@ def main() -> None:
 
 def run_seeds(name: str, seeds: tuple[int, ...], work: Path, overrides: Settings) -> list[tuple[object, ...]]:
     """Train and score a run with each seed, and their ensemble; return the rows of the table."""
-    run, rows, scores = RUNS[name], list[tuple[object, ...]](), list[float]()
+    run, rows, results = RUNS[name], list[tuple[object, ...]](), list[Result]()
     goal = run.goal or "–"
     for seed in seeds:
         found = train_and_score(name, seed, work, overrides)
-        scores.append(found["test"])
+        results.append(found)
         seconds = found["seconds_per_step"]
         cells = (f"{seconds:.2f}" if seconds else "", f"{found['peak_mib']:.0f}")
-        agreed = f"{found['agreed']:.2f}" if "agreed" in found else ""
-        rows.append((name, seed, f"{found['dev']:.2f}", agreed, f"{found['test']:.2f}", goal, *cells))
+        scores = [f"{found[key]:.2f}" if key in found else "" for key in SCORES]
+        rows.append((name, seed, *scores, goal, *cells))
         print(rows[-1], flush=True)
     if len(seeds) > 1:
-        rows.append((name, "mean", "", "", mean_of(scores), goal, "", ""))
+        means = [mean_of([found[key] for found in results]) if key in results[0] else "" for key in SCORES]
+        rows.append((name, "mean", *means, goal, "", ""))
         if run.tagger is None:
             rows.append(ensemble_row(name, [folder_of(name, seed, work) for seed in seeds], run, work))
     return rows
