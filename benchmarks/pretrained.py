@@ -87,7 +87,7 @@ RUNS = {
     "uner-segmented": Run(UNER, SEGMENTATION, tagger="segmented"),
     # Virtual keys and values in each layer, and LoRA in the same loop
     "uner-prefixes": Run(UNER, {**SHORT, RATE: 1e-2}, tagger="prefixes"),
-    "uner-lora-softmax": Run(UNER, {**LORA, **SHORT}, tagger="softmax"),
+    "uner-lora-softmax": Run(UNER, {**LORA, **SHORT, RATE: 3e-4}, tagger="softmax"),
 }
 HEADER = ("run", "seed", "F on dev", "agreed", "F", "goal", "seconds per step", "peak MiB")
 SCORES = ("dev", "agreed", "test")

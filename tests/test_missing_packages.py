@@ -136,6 +136,13 @@ def test_a_missing_package_is_a_one_line_error_with_a_pip_command(
 
 
 @pytest.mark.slow
+def test_8_bit_weights_for_cpus_need_no_bitsandbytes(tmp_path: Path) -> None:
+    command = ["evaluate", str(SAVED / "transformer_int8"), DEV]
+    ((status, said),) = run_all(tmp_path, {"8 bits": (command, "")}, ["bitsandbytes"]).values()
+    assert status == 0, said
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "hidden"), [(WITH_TRANSFORMERS, ADAPTERS), (WITH_OPENCC, [*TRANSFORMERS, *PRESIDIO, "regex"])]
 )

@@ -30,7 +30,7 @@ class OneDnnLinear(nn.Linear):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Apply the layer: (…, n_in) → (…, n_out)."""
-        if self.weight.dtype != torch.float32 or not is_plain_float32(inputs):
+        if self.weight.dtype != torch.float32 or not can_use_onednn(inputs):
             return super().forward(inputs)
         if torch.is_grad_enabled():
             product = _Product.apply(inputs, self.weight, self.bias)  # type: ignore[no-untyped-call]
@@ -68,8 +68,8 @@ def padded_rows(n_rows: int) -> int:
     return -(-n_rows // step) * step
 
 
-def is_plain_float32(inputs: torch.Tensor) -> bool:
-    """Return whether a layer uses oneDNN for these inputs. If not, it calls the `forward` of its base class.
+def can_use_onednn(inputs: torch.Tensor) -> bool:
+    """Return whether the inputs allow a layer to use oneDNN. If not, it calls the `forward` of its base class.
 
     The inputs must be float32, on the CPU and not empty, autocast must be off, and `torch.compile` must not be running.
     The CPU must have AVX-512.

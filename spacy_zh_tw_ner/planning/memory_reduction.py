@@ -20,7 +20,14 @@ SettingsT: TypeAlias = dict[str, Any]  # path in the config → value
 ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # returns {} if the change is not possible
 MIN_BATCH, MIN_LENGTH = 4, 128  # smallest batch (windows) and window (wordpieces) of level 1
 MAX_REMAINING = 0.99  # a change is kept only if it reduces the memory to this share or less
-LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 16, "alpha": 32, "dropout": 0.1}
+LORA = {  # as in `configs/lora.cfg`
+    "@misc": "spacy-zh-tw-ner.lora.v1",
+    "r": 32,
+    "alpha": 8,
+    "dropout": 0.1,
+    "target_modules": "all-linear",
+    "rslora": True,
+}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4", "double_quant": True}
 MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 

@@ -104,7 +104,8 @@ def normalize_quantized(model: nn.Module, precision: str) -> None:
     On a CPU with AVX512-BF16, bitsandbytes repacks 4-bit weights in evaluation mode. This is switched off: it rounds
     their scales to bfloat16 in place, which cannot be undone for saving or training, and it fails for widths that are
     not multiples of 64, as in ALBERT tiny. Under autocast, outputs are converted to half precision, as those of other
-    linear layers are. Layers with 4 bits use oneDNN, as those in float32 do.
+    linear layers are. On CPUs with AVX-512, 4-bit layers use oneDNN, like float32
+    layers.
 
     model (nn.Module): The model.
     precision (str): The precision of autocast: "fp32", "fp16" or "bf16".
@@ -114,8 +115,8 @@ def normalize_quantized(model: nn.Module, precision: str) -> None:
         setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010  (no module, no tensor)
         if precision != "fp32":
             layer.register_forward_hook(partial(_cast, DTYPES[precision]))
-    if quantized:
-        from ..cpu_acceleration.four_bit_linear import use_onednn_4bit  # imports bitsandbytes, which takes seconds
+    if any(not isinstance(layer, Int8Linear) for layer in quantized):
+        from ..cpu_acceleration.four_bit_linear import use_onednn_4bit  # imports bitsandbytes, which may be missing
 
         use_onednn_4bit(model)
 
@@ -127,8 +128,8 @@ def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], 
 
 def is_quantized(module: nn.Module) -> bool:
     """Return whether a layer holds a weight of 4 or 8 bits."""
-    of_bitsandbytes = (kind.__module__.startswith("bitsandbytes.") for kind in type(module).__mro__)
-    return isinstance(module, Int8Linear) or any(of_bitsandbytes)
+    bases = type(module).__mro__
+    return isinstance(module, Int8Linear) or any(base.__module__.startswith("bitsandbytes.") for base in bases)
 
 
 def plain_weight(layer: nn.Module) -> torch.Tensor:
