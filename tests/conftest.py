@@ -63,6 +63,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module")
+def onednn_on_any_machine() -> Iterator[None]:
+    """If the CPU has no AVX-512, replace the operator of oneDNN by torch's product."""
+    import torch.nn.functional as F
+
+    from spacy_zh_tw_ner.cpu_acceleration import probe
+
+    with pytest.MonkeyPatch.context() as patch:
+        if probe.onednn_product() is None:
+            patch.setattr(probe, "onednn_product", lambda: lambda rows, weight, bias, *_: F.linear(rows, weight, bias))
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m slow` selects tests
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:

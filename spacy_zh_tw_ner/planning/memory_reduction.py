@@ -13,21 +13,13 @@ from thinc.api import Config
 
 from .base_models import SMALLER, is_trimmed_offline
 from .plan import Plan, make_plan
-from .presets import with_settings
+from .presets import read_config, with_settings
 from .recipe import Recipe, batch_settings, read_recipe
 
 SettingsT: TypeAlias = dict[str, Any]  # path in the config → value
 ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # returns {} if the change is not possible
 MIN_BATCH, MIN_LENGTH = 4, 128  # smallest batch (windows) and window (wordpieces) of level 1
 MAX_REMAINING = 0.99  # a change is kept only if it reduces the memory to this share or less
-LORA = {  # as in `configs/lora.cfg`
-    "@misc": "spacy-zh-tw-ner.lora.v1",
-    "r": 32,
-    "alpha": 8,
-    "dropout": 0.1,
-    "target_modules": "all-linear",
-    "rslora": True,
-}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4", "double_quant": True}
 MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
@@ -144,14 +136,14 @@ def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _lora(config: Config, recipe: Recipe) -> SettingsT:
-    """Return settings that train LoRA adapters instead of all weights, with a higher learning rate.
+    """Return settings that train the adapters of `configs/lora.cfg` instead of all weights, at a higher rate.
 
     config (Config), recipe (Recipe): The training config, and the values in it that determine the memory.
     RETURNS (dict[str, Any]): Path in the config → value. {} if the config has adapters already.
     """
     if recipe.settings.lora is not None:
         return {}
-    settings: SettingsT = {f"{recipe.section}.lora": LORA}
+    settings: SettingsT = {f"{recipe.section}.lora": read_config("lora")["components"]["transformer"]["model"]["lora"]}
     if isinstance(config["training"]["optimizer"].get("encoder_rate"), dict):
         settings["training.optimizer.encoder_rate.initial_rate"] = 0.0003
     if recipe.settings.memory.freeze_layers:

@@ -104,8 +104,7 @@ def normalize_quantized(model: nn.Module, precision: str) -> None:
     On a CPU with AVX512-BF16, bitsandbytes repacks 4-bit weights in evaluation mode. This is switched off: it rounds
     their scales to bfloat16 in place, which cannot be undone for saving or training, and it fails for widths that are
     not multiples of 64, as in ALBERT tiny. Under autocast, outputs are converted to half precision, as those of other
-    linear layers are. On CPUs with AVX-512, 4-bit layers use oneDNN, like float32
-    layers.
+    linear layers are. On CPUs with AVX-512, 4-bit layers use oneDNN, like float32 layers.
 
     model (nn.Module): The model.
     precision (str): The precision of autocast: "fp32", "fp16" or "bf16".

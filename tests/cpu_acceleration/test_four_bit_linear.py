@@ -1,7 +1,6 @@
 """4-bit layers with oneDNN give the results and gradients of bitsandbytes."""
 
 import copy
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,13 +16,7 @@ from bitsandbytes.nn import Linear4bit, Params4bit
 
 from spacy_zh_tw_ner.cpu_acceleration.four_bit_linear import OneDnnLinear4bit, use_onednn_4bit
 
-
-@pytest.fixture(autouse=True)
-def _product_on_any_machine() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        if probe.onednn_product() is None:
-            patch.setattr(probe, "onednn_product", lambda: lambda rows, weight, bias, *_: F.linear(rows, weight, bias))
-        yield
+pytestmark = pytest.mark.usefixtures("onednn_on_any_machine")
 
 
 def make_layers(kind: str, *, bias: bool = True, nested: bool = True) -> tuple[nn.Module, nn.Module]:

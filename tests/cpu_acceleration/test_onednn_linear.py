@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -13,22 +12,11 @@ from torch import nn
 from spacy_zh_tw_ner.cpu_acceleration import probe
 from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import OneDnnLinear, padded_rows, use_onednn
 
+pytestmark = pytest.mark.usefixtures("onednn_on_any_machine")
+
 
 def fail(*args: Any) -> torch.Tensor:
     raise AssertionError("oneDNN was used")
-
-
-def plain_product(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *rest: Any) -> torch.Tensor:
-    """Compute the result of oneDNN's operator, for machines without it."""
-    return F.linear(rows, weight, bias)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _product_on_any_machine() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        if probe.onednn_product() is None:
-            patch.setattr(probe, "onednn_product", lambda: plain_product)
-        yield
 
 
 def both(n_in: int, n_out: int, *, bias: bool = True) -> tuple[nn.Linear, nn.Linear]:

@@ -1,12 +1,11 @@
 """Base models with linear layers of oneDNN, or of 8 bits."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from spacy_zh_tw_ner.cpu_acceleration import probe
@@ -21,13 +20,7 @@ Make = Callable[..., Path]
 INT8 = QuantizationSettings("int8_cpu")
 
 
-@pytest.fixture(autouse=True)
-def _onednn_on_any_machine() -> Iterator[None]:
-    """If the CPU has no AVX-512, replace the operator of oneDNN by torch's product."""
-    with pytest.MonkeyPatch.context() as patch:
-        if probe.onednn_product() is None:
-            patch.setattr(probe, "onednn_product", lambda: lambda rows, weight, bias, *_: F.linear(rows, weight, bias))
-        yield
+pytestmark = pytest.mark.usefixtures("onednn_on_any_machine")
 
 
 def int8_backbone(path: Path) -> Backbone:
