@@ -1,8 +1,9 @@
-"""Measure products of linear layers in float32: torch's default (MKL on x86), and oneDNN, which Transformers use here.
+"""Measure products of linear layers in float32: torch's default (MKL on x86), and the layers of Transformers here.
 
-"packed" is oneDNN with weights in its own layout, which are in memory twice. The last table shows the costs of oneDNN's
-kernels for new numbers of rows: the time of the first product minus that of the second, and the memory that stays in
-use. With `ONEDNN_MAX_CPU_ISA=AVX2` in the environment, results are those of CPUs without AVX-512.
+These, "ours", use oneDNN on CPUs with AVX-512, and torch's default on others. "packed" is oneDNN with weights in its
+own layout, which are in memory twice. With `ONEDNN_MAX_CPU_ISA=AVX2` in the environment, oneDNN does not use AVX-512.
+The last table shows the costs of oneDNN's kernels for new numbers of rows: the time of the first product minus that of
+the second, and the memory that stays in use.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.service import memory_of
-from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import multiply
+from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import use_onednn
 
 SHAPES = [(n_rows, *widths) for n_rows in (24, 64, 640) for widths in ((312, 312), (312, 1248), (1248, 312))]
 SHAPES += [(n_rows, *widths) for n_rows in (24, 256) for widths in ((768, 768), (768, 3072), (3072, 768))]
@@ -25,11 +26,13 @@ NEW_ROWS = range(65, 365)  # numbers of rows, each of which needs a new kernel
 
 def rates(n_rows: int, n_in: int, n_out: int, rounds: int) -> dict[str, float]:
     """Return the GFLOP/s of each variant."""
-    rows, weight, bias = torch.randn(n_rows, n_in), torch.randn(n_out, n_in), torch.randn(n_out)
+    rows, layer = torch.randn(n_rows, n_in), torch.nn.Linear(n_in, n_out)
+    weight, bias = layer.weight.detach(), layer.bias.detach()
+    use_onednn(layer)  # only on CPUs with AVX-512
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, n_rows)
     ways = {
         "torch": partial(F.linear, rows, weight, bias),
-        "ours": partial(multiply, rows, weight, bias),
+        "ours": partial(layer, rows),
         "packed": partial(torch.ops.mkldnn._linear_pointwise, rows, packed, bias, "none", [], ""),
     }
     seconds = interleaved(ways, rounds=rounds, at_least=0.02)
