@@ -2,17 +2,19 @@
 
     python -m benchmarks.distilled --teacher PIPELINE --base base_models/e5-small --work FOLDER [--student NAME …]
 
-The teacher is a pipeline for UNER, such as `uner-from-news-0/model-last` of `benchmarks.pretrained`. The students are
-the BiLSTM of `configs/bilstm.cfg`, and an encoder that begins with every third layer of the base model. Each is trained
-on NEWS first, and then on UNER, alone or with a teacher. With a teacher it has more steps, of which GOLD_SHARE are on
-annotated sentences, so that it sees these as often as alone. The last weights are scored.
+The teacher is a pipeline for UNER, such as `uner-all-0/model-last` of `benchmarks.pretrained`. The students are the
+BiLSTM of `configs/bilstm.cfg`, which is trained on NEWS first, and an encoder that begins with every third layer of the
+base model. Each is trained on UNER, alone or with a teacher. With a teacher it has more steps, of which GOLD_SHARE are
+on annotated sentences, so that it sees these as often as alone. The last weights are scored.
 
 The unlabelled texts are those of train of UNER, CLUENER (converted to Traditional characters), NEWS and the bundled
 corpus, without their labels. FOLDER must hold the archive that `benchmarks.peoples_daily` reads.
 """
 
 import argparse
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,6 +35,8 @@ from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
+from spacy_zh_tw_ner.training.distillation import TEACHER
+from spacy_zh_tw_ner.training.teacher_posteriors import MANIFEST
 
 LAYERS = (2, 5, 8, 11)  # of the 12 layers of e5-small
 GOLD_SHARE = 0.3
@@ -42,7 +46,8 @@ DONE = "done"  # empty file in the folder of a finished training
 class Student(NamedTuple):
     """Config of a student, its numbers of steps, and other settings.
 
-    steps: on NEWS, on UNER alone, and on UNER with a teacher. goals: F on test, and speed relative to the teacher.
+    steps: on NEWS (0 for none), on UNER alone, and on UNER with a teacher. goals: F on test, and speed relative to the
+    teacher.
     """
 
     config: str
@@ -53,7 +58,7 @@ class Student(NamedTuple):
 
 STUDENTS = {
     "BiLSTM": Student("bilstm", (8000, 2700, 9000), {}, (76.0, 8.0)),
-    f"{len(LAYERS)} layers": Student("e5-small", (1600, 1200, 4000), {RATE: 2e-4}, (79.0, None)),
+    f"{len(LAYERS)} layers": Student("e5-small", (0, 1200, 4000), {RATE: 2e-4}, (79.0, None)),
 }
 
 
@@ -86,11 +91,9 @@ def shallow_base(base: Path, work: Path) -> Path:
 def trained(name: str, teacher: Path | None, base: Path, work: Path) -> Path:
     """Return the folder of a student, trained with or without a teacher. What is finished is not trained again."""
     student = STUDENTS[name]
-    first = train(config_of(student, NEWS, student.steps[0], base, work), work / f"{student.config}-first", work)
     config = config_of(student, UNER, student.steps[2 if teacher else 1], base, work)
-    if student.config == "e5-small":
-        config["components"]["transformer"] = {"source": str(first.resolve())}
-    else:
+    if student.steps[0]:
+        first = train(config_of(student, NEWS, student.steps[0], base, work), work / f"{student.config}-first", work)
         config["paths"]["start_from"] = str(first.resolve())
     return train(config, work / f"{student.config}-{'distilled' if teacher else 'alone'}", work, teacher)
 
@@ -114,12 +117,24 @@ def train(config: Config, output: Path, work: Path, teacher: Path | None = None)
     if not (output / DONE).exists():
         command: list[object] = ["train", path, "--output", output]
         if teacher:
+            copy_posteriors(output / TEACHER, work)
             command = ["distill", teacher, texts_of(work), output, "--config", path, "--gold-share", GOLD_SHARE]
         arguments = [*map(str, command), "--resume"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run([sys.executable, "-m", "spacy", "zh-tw-ner", *arguments], check=True, env=environment)
         (output / DONE).touch()
     return output / "model-last"
+
+
+def copy_posteriors(target: Path, work: Path) -> None:
+    """Copy the predictions of the teacher from the folder of another student, if they are complete there.
+
+    `distill` refuses those of another teacher.
+    """
+    for manifest in sorted(work.glob(f"*/{TEACHER}/{MANIFEST}")):
+        if not target.exists() and json.loads(manifest.read_text(encoding="utf-8"))["n_chunks"]:
+            with staged(target) as folder:
+                put_in_place(shutil.copytree(manifest.parent, folder / TEACHER), target)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The benchmark of distillation: what it trains, in which order, and a folder with other settings."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from benchmarks import distilled
 from benchmarks.corpora import NEWS, UNER
+from spacy_zh_tw_ner.training.distillation import TEACHER
+from spacy_zh_tw_ner.training.teacher_posteriors import MANIFEST
 
 
 def test_a_student_is_trained_on_news_first_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +36,17 @@ def test_a_student_is_trained_on_news_first_and_only_once(tmp_path: Path, monkey
     first.write_text("other settings", encoding="utf-8")
     with pytest.raises(SystemExit, match="other settings"):
         distilled.trained("BiLSTM", None, tmp_path, tmp_path)
+
+
+def test_the_teacher_predicts_only_once_for_all_students(tmp_path: Path) -> None:
+    parts = [tmp_path / f"{name}-distilled" / TEACHER for name in ("one", "other", "third")]
+    for part, n_chunks in zip(parts, (0, 2), strict=False):  # those of the first are not complete
+        part.mkdir(parents=True)
+        (part / MANIFEST).write_text(json.dumps({"n_chunks": n_chunks}), encoding="utf-8")
+        (part / "00000.safetensors").write_text(f"{n_chunks} chunks", encoding="utf-8")
+    parts[2].parent.mkdir()
+    for part in parts:
+        distilled.copy_posteriors(part, tmp_path)
+    found = [(part / "00000.safetensors").read_text(encoding="utf-8") for part in parts]
+    assert found == ["0 chunks", "2 chunks", "2 chunks"]
+    assert [path.name for path in parts[2].parent.iterdir()] == [TEACHER]
