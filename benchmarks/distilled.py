@@ -58,7 +58,7 @@ class Student(NamedTuple):
 
 STUDENTS = {
     "BiLSTM": Student("bilstm", (8000, 2700, 9000), {}, (76.0, 8.0)),
-    f"{len(LAYERS)} layers": Student("e5-small", (0, 1200, 4000), {RATE: 2e-4}, (79.0, None)),
+    f"{len(LAYERS)} layers": Student("e5-small", (0, 900, 3000), {RATE: 2e-4}, (79.0, None)),
 }
 
 
