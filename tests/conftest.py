@@ -76,6 +76,14 @@ def onednn_on_any_machine() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def half_precision_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that the CPU supports half precision, so that no test gets a warning about emulation by chance."""
+    from spacy_zh_tw_ner.transformer import memory
+
+    monkeypatch.setattr(memory, "is_native", lambda *args: True)
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m slow` selects tests
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:

@@ -91,6 +91,7 @@ def test_a_graph_that_differs_from_the_pipeline_is_refused(tiny_onnx: tuple[Path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("half_precision_is_native")
 @pytest.mark.parametrize("kind", [*FAMILIES, "both ways", "lora", "half", "in the head"])
 def test_all_families_and_settings_can_be_exported(
     tiny_checkpoint: Callable[[str], Path], kind: str, tmp_path: Path
@@ -102,9 +103,7 @@ def test_all_families_and_settings_can_be_exported(
         "half": {"memory": HALF},
         "in the head": {"inside_head": True},
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spacy_zh_tw_ner.transformer.memory.is_native", lambda *args: True)
-        nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "pipeline", **settings.get(kind, {}))
+    nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "pipeline", **settings.get(kind, {}))
     (tmp_path / "onnx").mkdir()
     found = write_onnx(nlp, tmp_path / "onnx")
     assert found.difference < TOLERANCE

@@ -16,10 +16,9 @@ from spacy_zh_tw_ner.encoders import bilstm
 from spacy_zh_tw_ner.evaluation.footprint import folder_size
 from spacy_zh_tw_ner.export import quantize
 from spacy_zh_tw_ner.export.quantize import write_quantized
-from spacy_zh_tw_ner.transformer import memory
 from tests.pipelines import SENTENCE, make_pipeline
 
-LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
+LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 4, "target_modules": "all-linear"}
 TEXTS = [SENTENCE, "", "好"]
 
 
@@ -38,6 +37,7 @@ def base(tiny_checkpoint: Callable[[str], Path]) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["plain", "in the head", "lora", "nf4", "half"])
+@pytest.mark.usefixtures("half_precision_is_native")
 def test_int8_finds_the_same_entities_and_is_smaller_on_disk(base: Path, kind: str, tmp_path: Path) -> None:
     settings: dict[str, dict[str, Any]] = {
         "plain": {},
@@ -65,13 +65,12 @@ def test_int8_finds_the_same_entities_and_is_smaller_on_disk(base: Path, kind: s
     assert found(spacy.load(tmp_path / "again")) == expected
 
 
+@pytest.mark.usefixtures("half_precision_is_native")
 @pytest.mark.parametrize("family", ["bert", "albert"])
 def test_bf16_finds_the_same_entities_with_weights_in_16_bits(
     tiny_checkpoint: Callable[[str], Path], family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     monkeypatch.setattr(quantize, "is_native", lambda *args: True)
-    monkeypatch.setattr(memory, "is_native", lambda *args: True)
     nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "before")
     expected = found(nlp)
     write_quantized(nlp, tmp_path / "after", "bf16")

@@ -12,7 +12,7 @@ from spacy.training.loop import train
 
 from spacy_zh_tw_ner.planning.presets import preset_names, read_config, with_settings
 from spacy_zh_tw_ner.training.progress import read_progress
-from spacy_zh_tw_ner.transformer import memory, trimming
+from spacy_zh_tw_ner.transformer import trimming
 from tests.tiny import SHRINK
 
 STEPS = 6
@@ -26,10 +26,9 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trim to fewer characters, and get no warning if this CPU emulates half precision."""
+def _quick(monkeypatch: pytest.MonkeyPatch, half_precision_is_native: None) -> None:
+    """Trim to fewer characters, in less time."""
     monkeypatch.setattr(trimming, "RANGES", ((0, 0x250), (0x3000, 0x3010), (0x4E00, 0xA000), (0xFF00, 0x10000)))
-    monkeypatch.setattr(memory, "is_native", lambda *args: True)
 
 
 def settings_for(name: str, corpus: Path, checkpoint: Callable[[str], Path]) -> Iterator[tuple[str, Any]]:

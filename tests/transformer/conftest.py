@@ -14,7 +14,6 @@ from benchmarks import synthetic
 from benchmarks.synthetic import FAMILIES, SPECIAL, of_wordpieces
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.export.fetch_base import fetch_base
-from spacy_zh_tw_ner.transformer import memory
 from tests.real_encoder import E5_VARIABLE, config_for, run
 from tests.tiny import ROOT
 
@@ -60,9 +59,8 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.fixture(autouse=True)
-def _half_precision_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend that the CPU supports half precision, so that no test gets a warning about emulation by chance."""
-    monkeypatch.setattr(memory, "is_native", lambda *args: True)
+def _no_warning_about_emulation(half_precision_is_native: None) -> None:
+    """Every test here trains or loads with any precision."""
 
 
 @pytest.fixture(scope="session")
