@@ -78,7 +78,7 @@ def onednn_on_any_machine() -> Iterator[None]:
 
 @pytest.fixture
 def half_precision_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend that the CPU supports half precision, so that no test gets a warning about emulation by chance."""
+    """Make the CPU compute in half precision even if it has to emulate it, so that tests run the same code anywhere."""
     from spacy_zh_tw_ner.transformer import memory
 
     monkeypatch.setattr(memory, "is_native", lambda *args: True)

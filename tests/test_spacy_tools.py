@@ -82,7 +82,6 @@ def test_commands_of_spacy_accept_complete_configs(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*ZT920")  # precisions that a CPU emulates
 @pytest.mark.parametrize("name", preset_names())
 def test_commands_of_spacy_accept_presets(name: str, options: Callable[[str], list[object]], tmp_path: Path) -> None:
     config = tmp_path / "own.cfg"

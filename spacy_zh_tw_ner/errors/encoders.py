@@ -236,7 +236,7 @@ class EncoderWarnings:
     )
 
     # Precision and memory
-    ZT920 = "memory.precision={precision!r} is emulated on this {device}, which is slow. Choose {other!r}."
+    ZT920 = "memory.precision={precision!r} is emulated on this {device}, which is slow. Choose 'fp16'."
     ZT930 = (
         "Out of memory with {size} wordpieces at once. From now on, batches are split into micro-batches of at most "
         "{half} wordpieces; the results are the same."

@@ -46,8 +46,8 @@ class ExportErrors:
         "was written. Accept the lower F with --ignore-f1-drop, or choose --to {instead}."
     )
     ZT544 = (
-        "This CPU has no bfloat16 instructions, so bf16 would be slower than float32. Choose --to int8, or write bf16 "
-        "all the same with --ignore-f1-drop."
+        "This CPU has no bfloat16 instructions, so bf16 would be no faster than float32. Choose --to int8, or write "
+        "bf16 all the same with --ignore-f1-drop."
     )
     ZT545 = (
         "F cannot be measured: --dev is missing, and the dev data of the pipeline's training ({path}) do not exist. "

@@ -18,7 +18,7 @@ from .base_model import NUMBERED_FROM_PADDING, Base, bidirectional_mask, is_deco
 from .dispatch import dispatch
 from .hub import read_config, read_model
 from .lora import add_lora, load_adapter
-from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, warn_if_emulated
+from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, usable_precision
 from .quantization import (
     INT8_CPU,
     normalize_quantized,
@@ -54,15 +54,17 @@ class Backbone(nn.Module):
     settings: The settings that the model was built with.
     kept: (n_wordpieces,) the id in the base model of each wordpiece of a trimmed vocabulary; None if the vocabulary was
         not trimmed.
+    precision: The precision of the computation. It is "fp32" on a CPU that would emulate the one of the settings.
     main_device: The device of inputs and hidden states, if the weights are spread over several devices
         (`memory.device_map`); otherwise None.
     """
 
-    def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:
+    def __init__(self, model: Base, settings: BackboneSettings, precision: str | None = None) -> None:
         super().__init__()
         self.model = model
         self.settings = settings
-        self.kept = kept
+        self.kept: IdsT | None = None
+        self.precision = precision or settings.memory.precision
         self.main_device: torch.device | None = None
 
     @property
@@ -105,7 +107,7 @@ class Backbone(nn.Module):
             raise SettingError(
                 Errors.ZT331.format(length=input_ids.shape[1], name=self.settings.name, limit=self.max_length)
             )
-        dtype = DTYPES[self.settings.memory.precision]
+        dtype = DTYPES[self.precision]
         if self.settings.attention == "bidirectional" and is_decoder(self.model):
             attention_mask = bidirectional_mask(attention_mask, dtype)
         with torch.autocast(input_ids.device.type, dtype=dtype, enabled=dtype != torch.float32):
@@ -163,13 +165,13 @@ def build_backbone(
         trained on another base model.
     """
     device, memory = torch.device(device), settings.memory
-    warn_if_emulated(memory.precision, device)
+    precision = usable_precision(memory.precision, device)
     quantized, int8_cpu = None, False
     spread = memory.device_map is not None
     if settings.quantization is not None:
         require_quantization(settings.quantization, device)
         int8_cpu = settings.quantization.kind == INT8_CPU
-        quantized = None if int8_cpu else quantization_config(settings.quantization, memory.precision)
+        quantized = None if int8_cpu else quantization_config(settings.quantization, precision)
     prepare_config(config, settings.dropout)
     with translate_quantization_errors(settings.quantization, device):
         model = read_model(
@@ -185,12 +187,12 @@ def build_backbone(
         )
     if settings.attention == "causal" and not is_decoder(model):
         raise SettingError(Errors.ZT334.format(name=settings.name, family=config.model_type))
-    normalize_quantized(model, memory.precision)
+    normalize_quantized(model, precision)
     if settings.lora is not None and weights is None:
         settings = replace(settings, base_hash=_identify(model, settings))
     if kept is not None and weights is None:
         trim_embeddings(model, kept)
-    backbone = configure(model, settings)
+    backbone = configure(model, settings, precision)
     backbone.kept = kept
     if settings.lora is not None and adapter is not None:
         load_adapter(model, settings.lora.bias, adapter)
@@ -212,11 +214,12 @@ def prepare_config(config: "PretrainedConfig", dropout: float | None) -> None:
                 setattr(config, name, dropout)
 
 
-def configure(model: Base, settings: BackboneSettings) -> Backbone:
+def configure(model: Base, settings: BackboneSettings, precision: str | None = None) -> Backbone:
     """Add adapters, freeze layers, set up gradient checkpointing, and convert frozen weights to half precision.
 
     model (Base): The base model, changed in place. It is quantized already, if the settings say so.
     settings (BackboneSettings): The settings.
+    precision (str | None): Precision of the computation; None for that of the settings.
     RETURNS (Backbone): The backbone, in evaluation mode.
     RAISES (ValueError): If the model has no layers of the names in `lora`, or fewer layers than are to be frozen.
     """
@@ -226,9 +229,10 @@ def configure(model: Base, settings: BackboneSettings) -> Backbone:
     freeze(model, settings.memory.freeze_layers)
     if settings.memory.gradient_checkpointing:
         checkpoint_layers(model)
-    halve_frozen(model, settings.memory.precision)
+    backbone = Backbone(model, settings, precision)
+    halve_frozen(model, backbone.precision)
     use_onednn(model)
-    return Backbone(model, settings).eval()
+    return backbone.eval()
 
 
 def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:

@@ -94,7 +94,8 @@ class QuantizationSettings:
 class MemorySettings:
     """Settings that trade speed for memory.
 
-    precision: "fp32", or "bf16" or "fp16" for autocast. The hidden states that the encoder returns are always float32.
+    precision: "fp32", or "bf16" or "fp16" for autocast. A CPU without instructions for it computes in float32. The
+        hidden states that the encoder returns are always float32.
     gradient_checkpointing: Whether to keep only the input of each layer, and compute the layer again in the backward
         pass.
     freeze_layers: Number of layers, counted from the first, that do not train. If it is above 0, the embeddings do not

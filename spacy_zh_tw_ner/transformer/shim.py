@@ -141,7 +141,7 @@ class BackboneShim(Shim):
         It is disabled in other precisions.
         """
         if self._scaler is None:
-            fp16 = self.settings.memory.precision == "fp16"
+            fp16 = self.backbone.precision == "fp16"
             self._scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
         return self._scaler
 

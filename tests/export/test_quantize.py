@@ -16,6 +16,7 @@ from spacy_zh_tw_ner.encoders import bilstm
 from spacy_zh_tw_ner.evaluation.footprint import folder_size
 from spacy_zh_tw_ner.export import quantize
 from spacy_zh_tw_ner.export.quantize import write_quantized
+from spacy_zh_tw_ner.transformer import memory
 from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 4, "target_modules": "all-linear"}
@@ -80,6 +81,19 @@ def test_bf16_finds_the_same_entities_with_weights_in_16_bits(
     assert {layer.weight.dtype for layer in linear_layers(again)} == {dtype}
     block = Config().from_disk(tmp_path / "after" / "config.cfg")["components"]["transformer"]["model"]
     assert (block["memory"]["precision"], block["quantization"], block["save_dtype"]) == ("bf16", None, "bf16")
+
+
+def test_a_bf16_transformer_uses_rounded_float32_weights_without_cpu_support(
+    base: Path, tmp_path: Path, half_precision_is_native: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_quantized(make_pipeline(base, tmp_path / "before"), tmp_path / "after", "bf16", force=True)
+    monkeypatch.setattr(memory, "is_native", lambda *args: False)
+    again = spacy.load(tmp_path / "after")
+    (shim,) = quantize.backbone_shims(again)
+    weights = list(shim.backbone.parameters())
+    assert {tensor.dtype for tensor in weights} == {torch.float32}
+    assert all(torch.equal(tensor, tensor.bfloat16().float()) for tensor in weights)
+    assert found(again)[0]
 
 
 def test_unsupported_quantization_is_refused(

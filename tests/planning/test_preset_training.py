@@ -26,7 +26,7 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch, half_precision_is_native: None) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trim to fewer characters, in less time."""
     monkeypatch.setattr(trimming, "RANGES", ((0, 0x250), (0x3000, 0x3010), (0x4E00, 0xA000), (0xFF00, 0x10000)))
 

@@ -59,8 +59,8 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.fixture(autouse=True)
-def _no_warning_about_emulation(half_precision_is_native: None) -> None:
-    """Every test here trains or loads with any precision."""
+def _same_code_on_any_cpu(half_precision_is_native: None) -> None:
+    """Compute in half precision in all tests of this folder."""
 
 
 @pytest.fixture(scope="session")

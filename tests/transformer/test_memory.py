@@ -10,7 +10,7 @@ from spacy_zh_tw_ner.transformer import backbone as module
 from spacy_zh_tw_ner.transformer import memory as precision_
 from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
 from spacy_zh_tw_ner.transformer.base_model import depths, layers_of
-from spacy_zh_tw_ner.transformer.memory import DTYPES
+from spacy_zh_tw_ner.transformer.memory import DTYPES, usable_precision
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -77,16 +77,25 @@ def test_a_half_precision_checkpoint_is_computed_in_float32(make_checkpoint: Mak
     assert {p.dtype for p in backbone.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize("native", [False, True])
-def test_emulated_half_precision_is_warned_about(
-    native: bool, half: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+def test_a_cpu_computes_in_float32_what_it_would_emulate(
+    half: str, make_checkpoint: Make, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision_, "is_native", lambda *args: native)
-    load_backbone(str(make_checkpoint()), memory=MemorySettings(half))
-    load_backbone(str(make_checkpoint()))
-    messages = [str(warning.message) for warning in recwarn]
-    assert len(messages) == (not native)
-    assert native or f"[ZT920] memory.precision='{half}' is emulated on this cpu" in messages[0]
+    name = str(make_checkpoint())
+    expected = load_backbone(name)(*batch)
+    monkeypatch.setattr(precision_, "is_native", lambda *args: False)
+    for memory in (MemorySettings(half), MemorySettings(half, freeze_layers=1)):
+        backbone = load_backbone(name, memory=memory)
+        assert {p.dtype for p in backbone.parameters()} == {torch.float32}
+        assert torch.equal(backbone(*batch), expected)
+        assert backbone.settings.memory.precision == half  # and so it is saved
+
+
+def test_a_gpu_that_emulates_bf16_keeps_it_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(precision_, "is_native", lambda *args: False)
+    with pytest.warns(UserWarning, match=r"\[ZT920\] memory.precision='bf16' is emulated on this cuda.*fp16"):
+        assert usable_precision("bf16", gpu) == "bf16"
+    assert usable_precision("fp32", gpu) == "fp32"
 
 
 def test_native_bf16_depends_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
