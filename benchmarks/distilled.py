@@ -30,7 +30,7 @@ from thinc.api import Config
 from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, gold_of, prepare
 from benchmarks.inference import ours
 from benchmarks.measure import interleaved, machine, table
-from benchmarks.pretrained import RATE, Result, once, write_config
+from benchmarks.pretrained import CONFIG, RATE, Result, once, write_config
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
@@ -40,6 +40,7 @@ from spacy_zh_tw_ner.training.teacher_posteriors import MANIFEST
 
 LAYERS = (2, 5, 8, 11)  # of the 12 layers of e5-small
 GOLD_SHARE = 0.3
+TAUGHT_BY = "taught_by"  # path in the config of a student: its teacher
 DONE = "done"  # empty file in the folder of a finished training
 
 
@@ -113,11 +114,13 @@ def train(config: Config, output: Path, work: Path, teacher: Path | None = None)
 
     RAISES (SystemExit): If the folder holds a training with another config.
     """
+    if teacher:
+        config["paths"][TAUGHT_BY] = str(teacher.resolve())
     path = write_config(config, output)
     if not (output / DONE).exists():
         command: list[object] = ["train", path, "--output", output]
         if teacher:
-            copy_posteriors(output / TEACHER, work)
+            copy_posteriors(output / TEACHER, work, teacher)
             command = ["distill", teacher, texts_of(work), output, "--config", path, "--gold-share", GOLD_SHARE]
         arguments = [*map(str, command), "--resume"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -126,13 +129,12 @@ def train(config: Config, output: Path, work: Path, teacher: Path | None = None)
     return output / "model-last"
 
 
-def copy_posteriors(target: Path, work: Path) -> None:
-    """Copy the predictions of the teacher from the folder of another student, if they are complete there.
-
-    `distill` refuses those of another teacher.
-    """
+def copy_posteriors(target: Path, work: Path, teacher: Path) -> None:
+    """Copy the predictions of a teacher from the folder of another of its students, if they are complete there."""
     for manifest in sorted(work.glob(f"*/{TEACHER}/{MANIFEST}")):
-        if not target.exists() and json.loads(manifest.read_text(encoding="utf-8"))["n_chunks"]:
+        paths = Config().from_disk(manifest.parents[1] / CONFIG, interpolate=False)["paths"]
+        is_complete = json.loads(manifest.read_text(encoding="utf-8"))["n_chunks"] > 0
+        if paths[TAUGHT_BY] == str(teacher.resolve()) and is_complete and not target.exists():
             with staged(target) as folder:
                 put_in_place(shutil.copytree(manifest.parent, folder / TEACHER), target)
 

@@ -37,7 +37,7 @@ def precisions(pipeline: Path, data: Path) -> Rows:
 
     As trained is float32, and 4 bits with adapters for QLoRA, whose weights become float32 before they are converted.
 
-    bfloat16 is measured even if the CPU has no instructions for it; F is the same, the speed is not.
+    On a CPU without bfloat16 instructions, "bf16" is float32 with rounded weights.
     """
     rows: list[tuple[str, ...]] = []
     before = 0.0

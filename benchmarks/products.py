@@ -1,6 +1,6 @@
 """Measure products of linear layers in float32: torch's default (MKL on x86), and the layers of Transformers here.
 
-These, "ours", use oneDNN on CPUs with AVX-512, and torch's default on others. "packed" is oneDNN with weights in its
+"ours" is such a layer: oneDNN on CPUs with AVX-512, torch's default on others. "packed" is oneDNN with weights in its
 own layout, which are in memory twice. With `ONEDNN_MAX_CPU_ISA=AVX2` in the environment, oneDNN does not use AVX-512.
 The last table shows the costs of oneDNN's kernels for new numbers of rows: the time of the first product minus that of
 the second, and the memory that stays in use.
@@ -24,6 +24,7 @@ SHAPES += [(n_rows, *widths) for n_rows in (24, 256) for widths in ((768, 768), 
 NEW_ROWS = range(65, 365)  # numbers of rows, each of which needs a new kernel
 
 
+@torch.inference_mode()
 def rates(n_rows: int, n_in: int, n_out: int, rounds: int) -> dict[str, float]:
     """Return the GFLOP/s of each variant."""
     rows, layer = torch.randn(n_rows, n_in), torch.nn.Linear(n_in, n_out)

@@ -68,7 +68,8 @@ def has_vnni() -> bool:
 def is_native(precision: str, device: torch.device) -> bool:
     """Return whether a device has instructions for half precision.
 
-    Devices without them emulate half precision, and are slower with it than in float32.
+    Devices without them emulate half precision, and are slower with it than in float32. Of CPUs, those with AVX512-BF16
+    are taken to have bfloat16, and those with AMX-FP16 float16.
 
     precision (str): "fp16" or "bf16".
     device (torch.device): The device.

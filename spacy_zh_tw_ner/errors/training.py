@@ -94,7 +94,7 @@ class TrainingErrors:
         "The checkpoint {path} does not fit this pipeline: {n} weights differ in name or shape, such as {first}. "
         "Resume with the corpus and the base model of that run."
     )
-    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" if the CPU supports it.'
+    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32".'
     ZT444 = (
         '{path} = "bf16" is not supported by the GPU {name}: it needs an RTX 30, an A100 or a later GPU. Set "fp16" or '
         '"fp32".'

@@ -54,7 +54,7 @@ class Backbone(nn.Module):
     settings: The settings that the model was built with.
     kept: (n_wordpieces,) the id in the base model of each wordpiece of a trimmed vocabulary; None if the vocabulary was
         not trimmed.
-    precision: The precision of the computation. It is "fp32" on a CPU that would emulate the one of the settings.
+    precision: The precision of the computation. It is "fp32" on a CPU that would emulate the precision in the settings.
     main_device: The device of inputs and hidden states, if the weights are spread over several devices
         (`memory.device_map`); otherwise None.
     """
@@ -171,7 +171,7 @@ def build_backbone(
     if settings.quantization is not None:
         require_quantization(settings.quantization, device)
         int8_cpu = settings.quantization.kind == INT8_CPU
-        quantized = None if int8_cpu else quantization_config(settings.quantization, precision)
+        quantized = None if int8_cpu else quantization_config(settings.quantization, precision, device)
     prepare_config(config, settings.dropout)
     with translate_quantization_errors(settings.quantization, device):
         model = read_model(

@@ -30,8 +30,8 @@ OUT_OF_MEMORY = (
 def usable_precision(precision: str, device: torch.device) -> str:
     """Return the precision in which a device should compute: the given one, or "fp32" if a CPU would emulate it.
 
-    So a pipeline that was trained in half precision on a GPU is not slow on a CPU: with bf16, an AMD EPYC without
-    AVX-512 reads 177 characters per second with multilingual-e5-small, and 1,228 in float32 (`benchmarks.pretrained`).
+    A pipeline that was trained in half precision on a GPU is then not slow on a CPU: in bf16, an AMD EPYC without
+    AVX-512 read 177 characters per second with multilingual-e5-small, and 1,228 in float32 (`benchmarks.pretrained`).
     GPUs that emulate bfloat16 keep it, with a warning, as memory may not suffice for float32.
 
     precision (str): "fp32", "fp16" or "bf16".

@@ -16,7 +16,7 @@ from ..cpu_acceleration.int8_linear import SCALE, Int8Linear
 from ..errors import DeviceError, Errors, MissingExtraError, UnreadableFileError
 from ..extras import has_bitsandbytes
 from ..untrusted import origin, require
-from .memory import DTYPES, halve_embedding
+from .memory import DTYPES, halve_embedding, usable_precision
 from .settings import QuantizationSettings
 
 if TYPE_CHECKING:
@@ -76,17 +76,19 @@ def silence_bitsandbytes() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def quantization_config(settings: QuantizationSettings, precision: str) -> "BitsAndBytesConfig":
+def quantization_config(settings: QuantizationSettings, precision: str, device: torch.device) -> "BitsAndBytesConfig":
     """Convert settings of bitsandbytes to the class of transformers.
 
     settings (QuantizationSettings): Settings of a kind other than "int8_cpu".
-    precision (str): The setting `memory.precision`. It is used if the setting `compute_dtype` is "auto".
+    precision (str): The precision of the computation. It is used if the setting `compute_dtype` is "auto".
+    device (torch.device): The device of the products.
     """
     from transformers import BitsAndBytesConfig
 
     # By default, transformers takes the last module for a head and does not quantize it. In ALBERT, that module has a
     # third of all weights.
     skip: list[str] = []
+    compute = precision if settings.compute_dtype == "auto" else usable_precision(settings.compute_dtype, device)
     if settings.kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
     return BitsAndBytesConfig(
@@ -94,7 +96,7 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
         llm_int8_skip_modules=skip,
         bnb_4bit_quant_type=settings.kind,
         bnb_4bit_use_double_quant=settings.double_quant,
-        bnb_4bit_compute_dtype=DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype],
+        bnb_4bit_compute_dtype=DTYPES[compute],
     )
 
 

@@ -78,7 +78,7 @@ class QuantizationSettings:
 
     kind: "nf4" or "fp4" (4 bits) or "int8" by bitsandbytes; or "int8_cpu" for prediction on CPUs, without adapters.
     double_quant: Whether to quantize the scales of 4-bit weights as well, which saves 0.37 bits per weight.
-    compute_dtype: Precision of products with 4-bit weights: "fp32", "fp16", "bf16", or "auto" for `memory.precision`.
+    compute_dtype: Precision of products with 4-bit weights: "fp32", "fp16" or "bf16", or "auto" for that of the rest.
     """
 
     kind: str = "nf4"
@@ -94,8 +94,8 @@ class QuantizationSettings:
 class MemorySettings:
     """Settings that trade speed for memory.
 
-    precision: "fp32", or "bf16" or "fp16" for autocast. A CPU without instructions for it computes in float32. The
-        hidden states that the encoder returns are always float32.
+    precision: "fp32", or "bf16" or "fp16" for autocast. A CPU without AVX512-BF16 ("bf16") or AMX-FP16 ("fp16")
+        computes in float32. The hidden states that the encoder returns are always float32.
     gradient_checkpointing: Whether to keep only the input of each layer, and compute the layer again in the backward
         pass.
     freeze_layers: Number of layers, counted from the first, that do not train. If it is above 0, the embeddings do not

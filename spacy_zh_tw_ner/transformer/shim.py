@@ -27,6 +27,7 @@ from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .hub import read_config, read_tokenizer
+from .memory import usable_precision
 from .micro_batching import MicroBatchRunner
 from .optimizer_state import state_from_bytes, state_to_bytes
 from .optimizers import EncoderOptimizer
@@ -203,7 +204,8 @@ class BackboneShim(Shim):
             scale = require_type("scaler", parse_json(require_type("scaler", parts.get("scaler"), bytes)), dict)
             self._optimizer = encoder.build(self.backbone.model)
             state_from_bytes(self._optimizer, require_type("optimizer", parts.get("optimizer"), bytes))
-            self.scaler.load_state_dict(scale)
+            if scale:  # it is empty where the scaler was disabled, such as on a CPU
+                self.scaler.load_state_dict(scale)
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
@@ -231,7 +233,12 @@ class BackboneShim(Shim):
         device_id (int): Number of the GPU.
         """
         if self.is_loaded and self.backbone.main_device is None:
-            self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+            device = torch.device("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+            self.backbone.to(device)
+            if device.type == "cuda" and self.backbone.precision != self.settings.memory.precision:
+                # The CPU on which the backbone was loaded would have emulated the precision.
+                self.backbone.precision = usable_precision(self.settings.memory.precision, device)
+                self._scaler = None
 
     def to_bytes(self) -> bytes:
         """Serialize the backbone and its tokenizer, as `save` and `save_dtype` determine; empty if they are not loaded.

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from thinc.api import Config
 
 from benchmarks import distilled
 from benchmarks.corpora import NEWS, UNER
+from benchmarks.pretrained import CONFIG
 from spacy_zh_tw_ner.training.distillation import TEACHER
 from spacy_zh_tw_ner.training.teacher_posteriors import MANIFEST
 
@@ -38,15 +40,36 @@ def test_a_student_is_trained_on_news_first_and_only_once(tmp_path: Path, monkey
         distilled.trained("BiLSTM", None, tmp_path, tmp_path)
 
 
-def test_the_teacher_predicts_only_once_for_all_students(tmp_path: Path) -> None:
-    parts = [tmp_path / f"{name}-distilled" / TEACHER for name in ("one", "other", "third")]
-    for part, n_chunks in zip(parts, (0, 2), strict=False):  # those of the first are not complete
-        part.mkdir(parents=True)
-        (part / MANIFEST).write_text(json.dumps({"n_chunks": n_chunks}), encoding="utf-8")
-        (part / "00000.safetensors").write_text(f"{n_chunks} chunks", encoding="utf-8")
-    parts[2].parent.mkdir()
-    for part in parts:
-        distilled.copy_posteriors(part, tmp_path)
-    found = [(part / "00000.safetensors").read_text(encoding="utf-8") for part in parts]
-    assert found == ["0 chunks", "2 chunks", "2 chunks"]
-    assert [path.name for path in parts[2].parent.iterdir()] == [TEACHER]
+def test_a_teacher_predicts_only_once_for_all_its_students(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"  # two teachers
+
+    def student(name: str, teacher: Path, n_chunks: int | None = None) -> Path:
+        folder = tmp_path / name / TEACHER
+        folder.parent.mkdir()
+        Config({"paths": {distilled.TAUGHT_BY: str(teacher)}}).to_disk(folder.parent / CONFIG)
+        if n_chunks is not None:
+            folder.mkdir()
+            (folder / MANIFEST).write_text(json.dumps({"n_chunks": n_chunks}), encoding="utf-8")
+        return folder
+
+    incomplete, complete = student("a", one, 0), student("b", one, 2)
+    for folder, teacher in ((student("c", one), one), (student("d", other), other), (incomplete, one)):
+        distilled.copy_posteriors(folder, tmp_path, teacher)
+    assert (tmp_path / "c" / TEACHER / MANIFEST).read_bytes() == (complete / MANIFEST).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [CONFIG, TEACHER]
+    assert not (tmp_path / "d" / TEACHER).exists()
+    assert json.loads((incomplete / MANIFEST).read_text(encoding="utf-8")) == {"n_chunks": 0}
+
+
+def test_a_student_with_layers_of_the_base_model_sees_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(distilled, "shallow_base", lambda base, work: work / "shallow")
+    (tmp_path / UNER.folder).mkdir()
+    (tmp_path / "texts.txt").touch()
+    pipeline = distilled.trained("4 layers", tmp_path / "teacher", tmp_path, tmp_path)
+    assert [command[4] for command in commands] == ["distill"]
+    config = Config().from_disk(pipeline.parent / CONFIG)
+    assert config["paths"]["base"] == str(tmp_path / "shallow")
+    with pytest.raises(SystemExit, match="other settings"):
+        distilled.trained("4 layers", tmp_path / "another teacher", tmp_path, tmp_path)

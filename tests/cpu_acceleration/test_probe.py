@@ -36,7 +36,7 @@ def test_missing_private_names_disable_the_acceleration(monkeypatch: pytest.Monk
     for name in ("_is_vnni_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert not probe.has_vnni()
-    assert probe.is_native("bf16", CPU)  # if torch cannot tell, no warning about emulation is given
+    assert probe.is_native("bf16", CPU)  # if torch cannot tell, the precision of the settings is used
 
 
 def test_int8_operators_are_those_of_the_first_supported_engine(monkeypatch: pytest.MonkeyPatch) -> None:

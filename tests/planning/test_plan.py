@@ -30,7 +30,6 @@ from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings,
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU"),
     pytest.mark.filterwarnings("ignore:.*torch.jit"),
-    pytest.mark.filterwarnings("ignore:.*emulated"),
 ]
 SMALL = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 384}
 LARGER = {"hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 768}

@@ -16,6 +16,8 @@ from thinc.api import Adam, Optimizer, fix_random_seed
 
 from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner.training.optimizers import GroupedOptimizer, create_grouped_optimizer_v1
+from spacy_zh_tw_ner.transformer import memory
+from spacy_zh_tw_ner.transformer.backbone import Backbone
 from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, MemorySettings
 from spacy_zh_tw_ner.transformer.shim import BackboneShim
@@ -210,6 +212,24 @@ def test_fp16_needs_the_gradient_scaling_of_grouped_optimizer(tiny_checkpoint: C
         fit(nlp, 1, Adam(1e-3))
     losses = fit(pipeline(tiny_checkpoint("bert"), **block("memory", precision="fp16")), 15)
     assert losses[-1] < losses[0]
+
+
+def test_gradients_of_fp16_are_scaled_only_where_fp16_is_used(
+    tiny_checkpoint: CheckpointT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "is_native", lambda *args: False)  # a CPU that would emulate fp16
+    nlp = pipeline(tiny_checkpoint("bert"), **block("memory", precision="fp16"))
+    optimizer = create_grouped_optimizer_v1(1e-2, 1e-2)
+    fit(nlp, 1, optimizer)
+    shim = shim_in(nlp)
+    assert not shim.scaler.is_enabled()
+    state = shim.optimizer_to_bytes()
+    monkeypatch.setattr(memory, "is_native", lambda *args: True)
+    monkeypatch.setattr(Backbone, "to", lambda self, device: self)
+    shim.to_device("cuda", 0)
+    assert shim.backbone.precision == "fp16"
+    shim.optimizer_from_bytes(state, optimizer)
+    assert shim.scaler.is_enabled()
 
 
 def test_an_excluded_encoder_does_not_change_while_the_head_learns(tiny_checkpoint: CheckpointT) -> None:

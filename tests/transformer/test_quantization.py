@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from spacy_zh_tw_ner.transformer import optimizers, quantization
+from spacy_zh_tw_ner.transformer import memory, optimizers, quantization
 from spacy_zh_tw_ner.transformer.backbone import load_backbone
 from spacy_zh_tw_ner.transformer.hub import read_tokenizer
 from spacy_zh_tw_ner.transformer.quantization import is_quantized, plain_weight
@@ -128,7 +128,7 @@ def test_quantized_weights_take_less_space(make_checkpoint: Make) -> None:
     assert base_weights(double)[key].dtype == torch.uint8
 
 
-def test_compute_dtype_auto_is_the_precision(make_checkpoint: Make) -> None:
+def test_compute_dtype_auto_is_the_precision(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def dtype(compute: str, precision: str) -> torch.dtype:
         quantization = QuantizationSettings(compute_dtype=compute)
         backbone = load_backbone(str(make_checkpoint()), quantization=quantization, memory=MemorySettings(precision))
@@ -139,6 +139,9 @@ def test_compute_dtype_auto_is_the_precision(make_checkpoint: Make) -> None:
     assert dtype("auto", "fp32") == torch.float32
     assert dtype("auto", "bf16") == torch.bfloat16
     assert dtype("fp16", "fp32") == torch.float16
+    monkeypatch.setattr(memory, "is_native", lambda *args: False)  # a CPU that would emulate both
+    assert dtype("auto", "bf16") == torch.float32
+    assert dtype("fp16", "fp32") == torch.float32
 
 
 @pytest.mark.parametrize("save_dtype", [None, "fp16"])

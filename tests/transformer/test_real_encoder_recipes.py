@@ -23,7 +23,6 @@ LABELS = ("PERSON", "ORG", "GPE")
 TAGS = ["O", *(f"{kind}-{label}" for label in LABELS for kind in "BI")]
 
 
-@pytest.mark.filterwarnings("ignore:.*ZT3")  # half precision is emulated on most CPUs
 @pytest.mark.filterwarnings("ignore:.*ZT926")  # after 20 steps, some presets find no entity yet
 @pytest.mark.parametrize("name", [name for name in preset_names() if "transformer" in read_config(name)["components"]])
 def test_a_preset_trains_on_a_real_encoder(name: str, e5_base: Path, e5_corpus: Path, tmp_path: Path) -> None:
