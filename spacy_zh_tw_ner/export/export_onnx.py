@@ -143,7 +143,7 @@ def _to_float(shim: BackboneShim) -> None:
     """Convert the Transformer of a shim to float32 in place, so that it can be compared with the exported model."""
     backbone = shim.backbone
     memory = replace(backbone.settings.memory, precision="fp32", freeze_layers=0)
-    backbone.settings = replace(backbone.settings, memory=memory)
+    backbone.settings, backbone.precision = replace(backbone.settings, memory=memory), "fp32"
     backbone.model.float()
 
 
