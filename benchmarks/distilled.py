@@ -115,7 +115,7 @@ def train(config: Config, output: Path, work: Path, teacher: Path | None = None)
     RAISES (SystemExit): If the folder holds a training with another config.
     """
     if teacher:
-        config["paths"][TAUGHT_BY] = str(teacher.resolve())
+        config["paths"][TAUGHT_BY] = str(teacher)
     path = write_config(config, output)
     if not (output / DONE).exists():
         command: list[object] = ["train", path, "--output", output]
@@ -134,7 +134,7 @@ def copy_posteriors(target: Path, work: Path, teacher: Path) -> None:
     for manifest in sorted(work.glob(f"*/{TEACHER}/{MANIFEST}")):
         paths = Config().from_disk(manifest.parents[1] / CONFIG, interpolate=False)["paths"]
         is_complete = json.loads(manifest.read_text(encoding="utf-8"))["n_chunks"] > 0
-        if paths[TAUGHT_BY] == str(teacher.resolve()) and is_complete and not target.exists():
+        if paths[TAUGHT_BY] == str(teacher) and is_complete and not target.exists():
             with staged(target) as folder:
                 put_in_place(shutil.copytree(manifest.parent, folder / TEACHER), target)
 

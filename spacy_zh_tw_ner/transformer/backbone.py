@@ -18,7 +18,7 @@ from .base_model import NUMBERED_FROM_PADDING, Base, bidirectional_mask, is_deco
 from .dispatch import dispatch
 from .hub import read_config, read_model
 from .lora import add_lora, load_adapter
-from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, usable_precision
+from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, usable_precision, warn_if_emulated
 from .quantization import (
     INT8_CPU,
     normalize_quantized,
@@ -59,12 +59,12 @@ class Backbone(nn.Module):
         (`memory.device_map`); otherwise None.
     """
 
-    def __init__(self, model: Base, settings: BackboneSettings, precision: str | None = None) -> None:
+    def __init__(self, model: Base, settings: BackboneSettings, precision: str) -> None:
         super().__init__()
         self.model = model
         self.settings = settings
         self.kept: IdsT | None = None
-        self.precision = precision or settings.memory.precision
+        self.precision = precision
         self.main_device: torch.device | None = None
 
     @property
@@ -166,6 +166,7 @@ def build_backbone(
     """
     device, memory = torch.device(device), settings.memory
     precision = usable_precision(memory.precision, device)
+    warn_if_emulated(precision, device)
     quantized, int8_cpu = None, False
     spread = memory.device_map is not None
     if settings.quantization is not None:
@@ -229,10 +230,10 @@ def configure(model: Base, settings: BackboneSettings, precision: str | None = N
     freeze(model, settings.memory.freeze_layers)
     if settings.memory.gradient_checkpointing:
         checkpoint_layers(model)
-    backbone = Backbone(model, settings, precision)
-    halve_frozen(model, backbone.precision)
+    precision = precision or settings.memory.precision
+    halve_frozen(model, precision)
     use_onednn(model)
-    return backbone.eval()
+    return Backbone(model, settings, precision).eval()
 
 
 def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:

@@ -32,16 +32,21 @@ def usable_precision(precision: str, device: torch.device) -> str:
 
     A pipeline that was trained in half precision on a GPU is then not slow on a CPU: in bf16, an AMD EPYC without
     AVX-512 read 177 characters per second with multilingual-e5-small, and 1,228 in float32 (`benchmarks.pretrained`).
-    GPUs that emulate bfloat16 keep it, with a warning, as memory may not suffice for float32.
+    GPUs that emulate bfloat16 keep it, as memory may not suffice for float32.
 
     precision (str): "fp32", "fp16" or "bf16".
     """
-    if precision == "fp32" or is_native(precision, device):
-        return precision
-    if device.type == "cpu":
-        return "fp32"
-    warnings.warn(Warnings.ZT920.format(precision=precision, device=device), stacklevel=2)
-    return precision
+    emulated = device.type == "cpu" and precision != "fp32" and not is_native(precision, device)
+    return "fp32" if emulated else precision
+
+
+def warn_if_emulated(precision: str, device: torch.device) -> None:
+    """Warn if a device emulates a precision, which is then slower than float32.
+
+    precision (str): "fp32", "fp16" or "bf16": the precision in which the device computes.
+    """
+    if precision != "fp32" and not is_native(precision, device):
+        warnings.warn(Warnings.ZT920.format(precision=precision, device=device), stacklevel=2)
 
 
 def halve_frozen(model: Base, precision: str) -> None:

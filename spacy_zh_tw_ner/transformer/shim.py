@@ -27,7 +27,6 @@ from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .hub import read_config, read_tokenizer
-from .memory import usable_precision
 from .micro_batching import MicroBatchRunner
 from .optimizer_state import state_from_bytes, state_to_bytes
 from .optimizers import EncoderOptimizer
@@ -235,10 +234,10 @@ class BackboneShim(Shim):
         if self.is_loaded and self.backbone.main_device is None:
             device = torch.device("cpu" if device_type == "cpu" else f"cuda:{device_id}")
             self.backbone.to(device)
-            if device.type == "cuda" and self.backbone.precision != self.settings.memory.precision:
+            wanted = self.backbone.settings.memory.precision
+            if device.type == "cuda" and self.backbone.precision != wanted:
                 # The CPU on which the backbone was loaded would have emulated the precision.
-                self.backbone.precision = usable_precision(self.settings.memory.precision, device)
-                self._scaler = None
+                self.backbone.precision, self._scaler = wanted, None
 
     def to_bytes(self) -> bytes:
         """Serialize the backbone and its tokenizer, as `save` and `save_dtype` determine; empty if they are not loaded.

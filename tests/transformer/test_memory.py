@@ -10,7 +10,7 @@ from spacy_zh_tw_ner.transformer import backbone as module
 from spacy_zh_tw_ner.transformer import memory as precision_
 from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
 from spacy_zh_tw_ner.transformer.base_model import depths, layers_of
-from spacy_zh_tw_ner.transformer.memory import DTYPES, usable_precision
+from spacy_zh_tw_ner.transformer.memory import DTYPES, usable_precision, warn_if_emulated
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -93,9 +93,10 @@ def test_a_cpu_computes_in_float32_what_it_would_emulate(
 def test_a_gpu_that_emulates_bf16_keeps_it_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = torch.device("cuda")
     monkeypatch.setattr(precision_, "is_native", lambda *args: False)
+    assert usable_precision("bf16", gpu) == "bf16"
     with pytest.warns(UserWarning, match=r"\[ZT920\] memory.precision='bf16' is emulated on this cuda.*fp16"):
-        assert usable_precision("bf16", gpu) == "bf16"
-    assert usable_precision("fp32", gpu) == "fp32"
+        warn_if_emulated("bf16", gpu)
+    warn_if_emulated("fp32", gpu)  # no warning
 
 
 def test_native_bf16_depends_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
