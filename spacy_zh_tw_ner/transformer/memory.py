@@ -31,7 +31,7 @@ def usable_precision(precision: str, device: torch.device) -> str:
     """Return the precision in which a device should compute: the given one, or "fp32" if a CPU would emulate it.
 
     A pipeline that was trained in half precision on a GPU is then not slow on a CPU: in bf16, an AMD EPYC without
-    AVX-512 read 177 characters per second with multilingual-e5-small, and 1,228 in float32 (`benchmarks.pretrained`).
+    AVX-512 took 7 times as long as in float32 to read texts with multilingual-e5-small (`benchmarks.pretrained`).
     GPUs that emulate bfloat16 keep it, as memory may not suffice for float32.
 
     precision (str): "fp32", "fp16" or "bf16".
