@@ -1,5 +1,6 @@
 """Commands of `zh-tw-ner`: one file per command, each a thin layer over a function of the package."""
 
+from .adapt import adapt_cli
 from .annotate import annotate_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
@@ -28,6 +29,7 @@ from .validate import validate_cli
 from .visualize import visualize_cli
 
 __all__ = [
+    "adapt_cli",
     "annotate_cli",
     "calibrate_cli",
     "convert_cli",

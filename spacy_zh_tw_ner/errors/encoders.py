@@ -56,6 +56,25 @@ class EncoderErrors:
         "Set the environment variable TMPDIR to a folder on another disk, or choose a smaller base model."
     )
 
+    # Adaptation
+    ZT293 = (
+        "The hidden states of {name!r} have a width of {base}, and those of the encoder {encoder}. Set `base` of "
+        "zh_tw_wordpiece_matcher to the base model of the encoder."
+    )
+    ZT294 = (
+        "{name!r} hardly has a wordpiece of several characters in these texts: it reads single characters already, so "
+        "there is nothing to adapt. Train on it directly."
+    )
+    ZT295 = "The component {name!r} is not initialized. Call `nlp.initialize`, or train with `zh-tw-ner adapt`."
+    ZT296 = (
+        "The config has no component with the architecture spacy-zh-tw-ner.TransformerModel.v1 (it has: {names}), so "
+        "there is no base model to adapt. Choose a config such as e5-small."
+    )
+    ZT297 = (
+        "The config sets `{name}`, but `adapt` trains all weights of the base model. Choose a config without it, such "
+        "as e5-small, and set it in the config that trains on the new base model."
+    )
+
     # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "

@@ -60,12 +60,17 @@ def write_trimmed(name: str, folder: Path, *, revision: str | None = None, chara
     trim_embeddings(model, kept)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    for pattern in LICENCES if Path(name).is_dir() else ():
-        for path in Path(name).glob(pattern):
-            if path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
-                shutil.copyfile(path, folder / path.name)
+    copy_licences(Path(name), folder)
     after = sum(parameter.numel() for parameter in model.parameters())
     return Trimmed((n_rows, len(kept)), (before, after))
+
+
+def copy_licences(source: Path, folder: Path) -> None:
+    """Copy the licence files of a base model to a folder. If the source is no folder, there is nothing to copy."""
+    for pattern in LICENCES if source.is_dir() else ():
+        for path in source.glob(pattern):
+            if path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
+                shutil.copyfile(path, folder / path.name)
 
 
 def characters_of(scripts: Sequence[str] = (), texts: Iterable[Path] = ()) -> MaskT | None:

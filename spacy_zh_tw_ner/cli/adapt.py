@@ -1,0 +1,51 @@
+"""Define `adapt TEXTS OUT`, which teaches a base model to read single characters."""
+
+from pathlib import Path
+
+import typer
+
+from .main import zh_tw_ner_cli
+from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, TEXT_FIELD_HELP, require_resume_or_force, use_gpu
+from .terminal import msg
+
+
+@zh_tw_ner_cli.command("adapt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def adapt_cli(
+    context: typer.Context,
+    texts: Path = typer.Argument(
+        ..., metavar="TEXTS", help="Unlabelled texts: a .txt (one per line), .jsonl or .spacy file, or a folder."
+    ),
+    output: Path = typer.Argument(..., metavar="OUT", help="Folder for the run; OUT/base is the new base model."),
+    config: str = typer.Option("e5-small", "--config", help="Config with the base model: a file, or a preset's name."),
+    text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
+    resume: bool = RESUME,
+    checkpoint_every: int = CHECKPOINT_EVERY,
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace the run in the folder OUT, and its base model."),
+) -> None:
+    """Teach a multilingual base model to read single characters, from texts without annotation.
+
+    Such a model was trained on wordpieces of several characters, such as 總統, while pipelines read each character on
+    its own. A copy of it learns to have the hidden states that the base model has for whole wordpieces. Train a
+    pipeline on OUT/base afterwards. An interrupted command continues with --resume. Settings of the config can be
+    given as options, such as --training.max_steps 1000.
+    """
+    import spacy
+
+    from ..export.adapted_base import write_adapted
+    from ..outputs import write_folder
+    from ..training.adaptation import adaptation_config
+    from ..training.run_checks import LAST, require_run_folder
+    from ..training.unlabelled_texts import UnlabelledTexts
+    from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
+
+    require_resume_or_force(resume, force)
+    whole = read_overridden(config, context.args)
+    settings = adaptation_config(whole, texts, text_field=text_field)
+    UnlabelledTexts(texts).files()
+    require_run_folder(output, resume=resume, force=force, inputs=[Path(config), texts, *paths_of(whole)])
+    use_gpu(gpu_id)
+    train_config(settings, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
+    nlp = spacy.load(output / LAST)
+    write_folder(output / "base", lambda folder: write_adapted(nlp, folder), force=True)
+    msg.good(f"Wrote the base model {output / 'base'}: give it to a config with --paths.base")
