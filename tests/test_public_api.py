@@ -18,7 +18,7 @@ from thinc.api import Model, fix_random_seed, reduce_mean
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
-from benchmarks.synthetic import make_checkpoint
+from benchmarks.synthetic import make_checkpoint, unigram
 from spacy_zh_tw_ner.errors import CorpusError, MissingExtraError
 from spacy_zh_tw_ner.extras import is_installed
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
@@ -54,6 +54,7 @@ NAMES = [
     "spacy_factories/zh_tw_gazetteer",
     "spacy_factories/zh_tw_normalizer",
     "spacy_factories/zh_tw_pii",
+    "spacy_factories/zh_tw_wordpiece_matcher",
     "spacy_languages/zh_tw",
     "spacy_loggers/spacy-zh-tw-ner.progress_logger.v1",
     "spacy_loggers/spacy-zh-tw-ner.tensorboard_logger.v1",
@@ -62,6 +63,7 @@ NAMES = [
     "spacy_misc/spacy-zh-tw-ner.quantization.v1",
     "spacy_readers/spacy-zh-tw-ner.CharCorpus.v1",
     "spacy_readers/spacy-zh-tw-ner.DistillCorpus.v1",
+    "spacy_readers/spacy-zh-tw-ner.UnlabelledCorpus.v1",
     "spacy_scorers/spacy-zh-tw-ner.ner_scorer.v1",
     "spacy_scorers/spacy-zh-tw-ner.spans_scorer.v1",
     "spacy_span_getters/spacy-zh-tw-ner.clause_windows.v1",
@@ -225,6 +227,28 @@ def call_distill_corpus(create: Callable[..., Any], path: Path) -> None:
         next(create(path, weight=0.5, gold_share=0.0)(spacy.blank("zh_tw")))
 
 
+def call_unlabelled_corpus(create: Callable[..., Any], path: Path) -> None:
+    (path / "a.txt").write_text("台北\n高雄", encoding="utf-8")
+    nlp = spacy.blank("zh_tw")
+    assert [[example.text for example in create(path, part=part)(nlp)] for part in ("train", "dev")] == [
+        ["高雄"],
+        ["台北"],
+    ]
+
+
+def call_matcher(make: Callable[..., Any], path: Path) -> None:
+    base = make_checkpoint(path / "base", hidden=16, tokenizer=unigram())
+    nlp = spacy.blank("zh_tw")
+    tok2vec = resolve("spacy_architectures/spacy-zh-tw-ner.Tok2VecTransformer.v1")
+    model = tok2vec(name=str(base), get_spans=ClauseWindows(), pooling=reduce_mean())
+    matcher = make(nlp, "matcher", model, base=str(base), revision=None)
+    examples = [Example(doc, doc.copy()) for doc in map(nlp.make_doc, ["國立臺灣大學", "台積電"])]
+    matcher.initialize(lambda: examples)
+    loss, gradients = matcher.get_loss(examples, matcher.predict([example.predicted for example in examples]))
+    assert loss > 0.0
+    assert [gradient.shape for gradient in gradients] == [(6, 16), (3, 16)]
+
+
 def call_spans_factory(make: Callable[..., Any], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     spans = nlp.add_pipe("zh_tw_crf_spans", name="spans")
@@ -357,6 +381,7 @@ CALLS = dict(
             call_gazetteer,
             call_normalizer,
             call_pii,
+            call_matcher,
             call_language,
             call_logger,
             call_tensorboard,
@@ -365,6 +390,7 @@ CALLS = dict(
             call_quantization,
             call_corpus,
             call_distill_corpus,
+            call_unlabelled_corpus,
             call_scorer,
             call_spans_scorer,
             call_windows,

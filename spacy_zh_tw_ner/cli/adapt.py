@@ -32,7 +32,7 @@ def adapt_cli(
     """
     import spacy
 
-    from ..export.adapted_base import write_adapted
+    from ..export.base_folders import write_encoder
     from ..outputs import write_folder
     from ..training.adaptation import adaptation_config
     from ..training.run_checks import LAST, require_run_folder
@@ -47,5 +47,5 @@ def adapt_cli(
     use_gpu(gpu_id)
     train_config(settings, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
     nlp = spacy.load(output / LAST)
-    write_folder(output / "base", lambda folder: write_adapted(nlp, folder), force=True)
+    write_folder(output / "base", lambda folder: write_encoder(nlp, folder), force=True)
     msg.good(f"Wrote the base model {output / 'base'}: give it to a config with --paths.base")

@@ -1,6 +1,5 @@
 """Save a copy of a base model with a trimmed vocabulary, on which any number of configs can train."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from ..tokenization.folds import VARIANTS, WIDTHS
 from ..transformer.hub import read_as_stored, read_config, read_tokenizer
 from ..transformer.kept_characters import N_CODE_POINTS, MaskT
 from ..transformer.trimming import trim_embeddings, trim_vocabulary
+from .base_folders import copy_licences
 
 SCRIPTS = ("Han", "Latin", "Bopomofo", "Hiragana", "Katakana", "Hangul", "Greek", "Cyrillic")  # for messages
 SHARED = ("Common", "Inherited")  # punctuation, digits, symbols and combining marks
@@ -23,8 +23,6 @@ OTHERS = {
     "pipeline.json": "It is an exported model.",
     "meta.json": "It is a pipeline. Set `trim = true` in the [components.transformer.model] block of its config.",
 }
-LICENCES = ("LICEN[CS]E*", "NOTICE*", "COPYING*")
-MAX_LICENCE = 2**20  # bytes
 
 
 class Trimmed(NamedTuple):
@@ -63,14 +61,6 @@ def write_trimmed(name: str, folder: Path, *, revision: str | None = None, chara
     copy_licences(Path(name), folder)
     after = sum(parameter.numel() for parameter in model.parameters())
     return Trimmed((n_rows, len(kept)), (before, after))
-
-
-def copy_licences(source: Path, folder: Path) -> None:
-    """Copy the licence files of a base model to a folder. If the source is no folder, there is nothing to copy."""
-    for pattern in LICENCES if source.is_dir() else ():
-        for path in source.glob(pattern):
-            if path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
-                shutil.copyfile(path, folder / path.name)
 
 
 def characters_of(scripts: Sequence[str] = (), texts: Iterable[Path] = ()) -> MaskT | None:

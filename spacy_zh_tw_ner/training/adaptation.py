@@ -1,7 +1,7 @@
 """Turn the config of a recognizer into one that adapts its base model to texts in single characters.
 
 config of a recognizer ──adaptation_config──▶ transformer and `zh_tw_wordpiece_matcher`
-texts ──UnlabelledCorpus──▶ training loop ──▶ OUT/model-last ──export.adapted_base──▶ OUT/base
+texts ──UnlabelledCorpus──▶ training loop ──▶ OUT/model-last ──export.base_folders──▶ OUT/base
 """
 
 from pathlib import Path

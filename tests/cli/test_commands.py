@@ -120,8 +120,9 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
 
 
 def test_commands_that_replace_outputs_have_force() -> None:
-    writers = {"annotate", "calibrate", "convert", "distill", "ensemble", "export", "export-onnx", "fetch-base"}
+    writers = {"adapt", "annotate", "calibrate", "convert", "distill", "ensemble", "export", "export-onnx"}
     writers |= {
+        "fetch-base",
         "find-errors",
         "from-hf",
         "init-config",
