@@ -17,6 +17,9 @@ def adapt_cli(
     ),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the run; OUT/base is the new base model."),
     config: str = typer.Option("e5-small", "--config", help="Config with the base model: a file, or a preset's name."),
+    teacher: str | None = typer.Option(
+        None, "--teacher", help="Base model to learn from, of the same width; by default that of the config."
+    ),
     text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
     resume: bool = RESUME,
     checkpoint_every: int = CHECKPOINT_EVERY,
@@ -27,25 +30,30 @@ def adapt_cli(
 
     Such a model was trained on wordpieces of several characters, such as 總統, while pipelines read each character on
     its own. A copy of it learns to have the hidden states that the base model has for whole wordpieces. Train a
-    pipeline on OUT/base afterwards. An interrupted command continues with --resume. Settings of the config can be
-    given as options, such as --training.max_steps 1000.
+    pipeline on OUT/base afterwards. With --teacher, a small base model learns from a deeper one.
+
+    An interrupted command continues with --resume. Settings of the config can be given as options, such as
+    --training.max_steps 1000.
     """
     import spacy
 
     from ..export.base_folders import write_encoder
-    from ..outputs import write_folder
-    from ..training.adaptation import adaptation_config
+    from ..outputs import require_replaceable, write_folder
+    from ..training.adaptation import BASE, adaptation_config
     from ..training.run_checks import LAST, require_run_folder
     from ..training.unlabelled_texts import UnlabelledTexts
     from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
 
     require_resume_or_force(resume, force)
     whole = read_overridden(config, context.args)
-    settings = adaptation_config(whole, texts, text_field=text_field)
+    settings = adaptation_config(whole, texts, text_field=text_field, teacher=teacher)
     UnlabelledTexts(texts).files()
-    require_run_folder(output, resume=resume, force=force, inputs=[Path(config), texts, *paths_of(whole)])
+    inputs = [Path(config), texts, *paths_of(whole), *([Path(teacher)] if teacher else [])]
+    require_run_folder(output, resume=resume, force=force, inputs=inputs)
+    adapted = output / BASE
+    require_replaceable(adapted, force=resume or force, inputs=[path for path in inputs if path.exists()])
     use_gpu(gpu_id)
     train_config(settings, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
     nlp = spacy.load(output / LAST)
-    write_folder(output / "base", lambda folder: write_encoder(nlp, folder), force=True)
-    msg.good(f"Wrote the base model {output / 'base'}: give it to a config with --paths.base")
+    write_folder(adapted, lambda folder: write_encoder(nlp, folder), force=True)
+    msg.good(f"Wrote the base model {adapted}: train on it with --paths.base {adapted}")

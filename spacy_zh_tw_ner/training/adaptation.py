@@ -11,6 +11,7 @@ from thinc.api import Config
 
 from ..errors import Errors, PipelineError, SettingError
 
+BASE = "base"  # folder in OUT for the new base model
 READER = "spacy-zh-tw-ner.UnlabelledCorpus.v1"
 ARCHITECTURE = "spacy-zh-tw-ner.TransformerModel.v1"
 TRANSFORMER, MATCHER = "transformer", "matcher"
@@ -22,7 +23,7 @@ LISTENER = {
 ADDED = ("lora", "quantization")  # settings that add or replace weights
 
 
-def adaptation_config(config: Config, texts: Path, *, text_field: str = "text") -> Config:
+def adaptation_config(config: Config, texts: Path, *, text_field: str = "text", teacher: str | None = None) -> Config:
     """Return the config with which the base model of a recognizer is adapted.
 
     The Transformer, its memory settings, batches, number of steps and learning rates are those of the config. Dropout
@@ -31,6 +32,8 @@ def adaptation_config(config: Config, texts: Path, *, text_field: str = "text") 
     config (Config): The interpolated config of a recognizer; it is not changed.
     texts (Path): The unlabelled texts, see `UnlabelledCorpus`.
     text_field (str): Field of the text in .jsonl files.
+    teacher (Optional[str]): Base model whose hidden states are learnt: an id on the Hugging Face Hub, or a folder. None
+        for the base model of the config.
     RETURNS (Config): The new config.
     RAISES (PipelineError): If the config has no Transformer of this package.
     RAISES (SettingError): If the config has LoRA or quantization.
@@ -42,7 +45,8 @@ def adaptation_config(config: Config, texts: Path, *, text_field: str = "text") 
         if model.get(name) is not None:
             raise SettingError(Errors.ZT297.format(name=name))
     model["dropout"] = 0.0
-    matcher = {"factory": "zh_tw_wordpiece_matcher", "base": model["name"], "revision": model.get("revision")}
+    base, revision = (model["name"], model.get("revision")) if teacher is None else (teacher, None)
+    matcher = {"factory": "zh_tw_wordpiece_matcher", "base": base, "revision": revision}
     changed["nlp"]["pipeline"] = [TRANSFORMER, MATCHER]
     changed["components"] = {TRANSFORMER: transformer, MATCHER: {**matcher, "model": LISTENER}}
     reader = {"@readers": READER, "path": str(texts), "text_field": text_field}

@@ -1,5 +1,6 @@
 """Test the adaptation of a base model to single characters: the config, the command, and the base model it writes."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ def test_command_writes_a_base_model_for_any_config(base: Path, texts: Path, tmp
     assert new.use_cache == first.use_cache
     assert "ZT684" in fails("adapt", texts, output, "--paths.base", base, *STEPS)
     succeeds("adapt", texts, output, "--paths.base", base, *STEPS, "--force")
+
+
+def test_a_shallow_model_learns_from_a_deeper_one(base: Path, texts: Path, tmp_path: Path) -> None:
+    shallow = synthetic.make_checkpoint(
+        tmp_path / "shallow", layers=1, tokenizer=synthetic.unigram(), hidden=16, heads=2
+    )
+    succeeds("adapt", texts, tmp_path / "out", "--paths.base", shallow, "--teacher", base, *STEPS)
+    assert read_base(tmp_path / "out" / "base").num_hidden_layers == 1
+    matcher = Config().from_disk(tmp_path / "out" / "model-last" / "config.cfg")["components"]["matcher"]
+    assert matcher["base"] == str(base)
+
+
+def test_inputs_and_folders_of_others_are_not_replaced(base: Path, texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "base").mkdir(parents=True)
+    (tmp_path / "out" / "base" / "mine.txt").touch()
+    assert "ZT671" in fails("adapt", texts, tmp_path / "out", "--paths.base", base, *STEPS, "--force")
+    own = tmp_path / "run" / "base"
+    shutil.copytree(base, own)
+    assert str(own) in fails("adapt", texts, tmp_path / "run", "--paths.base", own, *STEPS, "--force")
+    assert {path.name for path in own.iterdir()} == {path.name for path in base.iterdir()}
 
 
 def read_base(folder: Path) -> Any:
