@@ -2,14 +2,16 @@
 
 import os
 import random
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from benchmarks.peoples_daily import ARCHIVE, read_peoples_daily
-from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
+from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats.docbin import read_docbin
@@ -83,6 +85,16 @@ def convert_corpus(corpus: Corpus, target: Path) -> None:
             for part, is_in in (("held_out", True), ("rest", False)):
                 found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
                 write_records(target / f"{part}.spacy", found)
+
+
+def texts_of(work: Path) -> Path:
+    """Return a file with the texts of all train splits, without annotation; it is written first if necessary."""
+    target = work / "texts.txt"
+    if not target.exists():
+        files = [prepare(corpus, work) / "train.spacy" for corpus in (UNER, CLUENER, TAIWAN, NEWS)]
+        docs = chain.from_iterable(gold_of(spacy.blank("zh_tw"), file) for file in files)
+        write_whole(target, "".join(f"{' '.join(doc.text.split())}\n" for doc in docs).encode())
+    return target
 
 
 def doubtful_sentences() -> tuple[list[Record], list[bool]]:

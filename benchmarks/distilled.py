@@ -4,8 +4,9 @@
 
 The teacher is a pipeline for UNER, such as `uner-all-0/model-last` of `benchmarks.pretrained`. The students are the
 BiLSTM of `configs/bilstm.cfg`, which is trained on NEWS first, and an encoder that begins with every third layer of the
-base model. Each is trained on UNER, alone or with a teacher. With a teacher it has more steps, of which GOLD_SHARE are
-on annotated sentences, so that it sees these as often as alone. The last weights are scored.
+base model, and has learned from it to read characters (`zh-tw-ner adapt --teacher`). Each is trained on UNER, alone or
+with a teacher. With a teacher it has more steps, of which GOLD_SHARE are on annotated sentences, so that it sees these
+as often as alone. The last weights are scored.
 
 The unlabelled texts are those of train of UNER, CLUENER (converted to Traditional characters), NEWS and the bundled
 corpus, without their labels. FOLDER must hold the archive that `benchmarks.peoples_daily` reads.
@@ -19,7 +20,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,11 +27,12 @@ import spacy
 import torch
 from thinc.api import Config
 
-from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, gold_of, prepare
+from benchmarks.adapted import adapted_base
+from benchmarks.corpora import NEWS, UNER, Corpus, gold_of, prepare, texts_of
 from benchmarks.inference import ours
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.pretrained import CONFIG, RATE, Result, once, write_config
-from spacy_zh_tw_ner.atomic_writes import put_in_place, staged, write_whole
+from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
@@ -61,16 +62,6 @@ STUDENTS = {
     "BiLSTM": Student("bilstm", (8000, 2700, 9000), {}, (76.0, 8.0)),
     f"{len(LAYERS)} layers": Student("e5-small", (0, 900, 3000), {RATE: 2e-4}, (79.0, None)),
 }
-
-
-def texts_of(work: Path) -> Path:
-    """Return a file with the unlabelled texts; it is written first if necessary."""
-    target = work / "texts.txt"
-    if not target.exists():
-        files = [prepare(corpus, work) / "train.spacy" for corpus in (UNER, CLUENER, TAIWAN, NEWS)]
-        docs = chain.from_iterable(gold_of(spacy.blank("zh_tw"), file) for file in files)
-        write_whole(target, "".join(f"{' '.join(doc.text.split())}\n" for doc in docs).encode())
-    return target
 
 
 def shallow_base(base: Path, work: Path) -> Path:
@@ -104,7 +95,8 @@ def config_of(student: Student, corpus: Corpus, steps: int, base: Path, work: Pa
     data = prepare(corpus, work)
     settings = {f"paths.{split}": str((data / f"{split}.spacy").resolve()) for split in ("train", "dev")}
     if student.config == "e5-small":
-        settings["paths.base"] = str(shallow_base(base, work).resolve())
+        adapted = adapted_base(shallow_base(base, work), work / "shallow-adapted", work, teacher=base)
+        settings["paths.base"] = str(adapted.resolve())
     length = {"training.max_steps": steps, "training.eval_frequency": 450}
     return with_settings(read_config(student.config), {**settings, **length, **student.settings}, origin="STUDENTS")
 

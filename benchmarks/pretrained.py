@@ -30,6 +30,7 @@ from safetensors import safe_open
 from spacy.cli._util import parse_config_overrides
 from thinc.api import Config
 
+from benchmarks.adapted import adapted_base
 from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, agreed_sentences, prepare
 from benchmarks.measure import machine, mean_of, table
 from benchmarks.plain_loop import RESULT
@@ -56,6 +57,7 @@ class Run(NamedTuple):
     goal: float | None = None
     tagger: str | None = None  # a tagger of `benchmarks.taggers` instead of a pipeline
     encoder_of: str | None = None  # run whose trained encoder, with its first seed, this run starts from
+    adapted: bool = False  # whether the base model is adapted to single characters first
 
 
 BUDGET: Settings = {"training.max_steps": 1200, "training.eval_frequency": 150}
@@ -69,17 +71,21 @@ SHORT: Settings = {**BUDGET, "training.max_steps": 400}
 SEGMENTATION: Settings = {**SHORT, RATE: 1e-4, f"{MODEL}.trim": False}
 RUNS = {
     "uner-all": Run(UNER, ALL, (0, 1, 2), 83.0),
+    "uner-adapted": Run(UNER, ALL, (0, 1, 2), 83.0, adapted=True),
     "uner-lora": Run(UNER, LORA, (0, 1, 2)),
+    "uner-adapted-lora": Run(UNER, LORA, adapted=True),
     "uner-qlora": Run(UNER, QLORA),
     "uner-freeze-6": Run(UNER, {**ALL, f"{MODEL}.memory.freeze_layers": 6}),
     "uner-layer-decay": Run(UNER, {**ALL, RATE: 2e-4, "training.optimizer.layer_decay": 0.9}),
     "uner-softmax": Run(UNER, ALL, tagger="softmax"),
     "cluener-all": Run(CLUENER, {**BUDGET, RATE: 2e-4}, goal=79.0),
+    "cluener-adapted": Run(CLUENER, {**BUDGET, RATE: 2e-4}, goal=79.0, adapted=True),
     "cluener-lora": Run(CLUENER, LORA),
     "uner-from-cluener": Run(UNER, ALL, (0, 1, 2), 83.0, encoder_of="cluener-all"),
     "news-all": Run(NEWS, {"training.max_steps": 1600, "training.eval_frequency": 400, RATE: 2e-4}),
     "uner-from-news": Run(UNER, ALL, (0, 1, 2), 83.0, encoder_of="news-all"),
     "taiwan-all": Run(TAIWAN, {}, goal=81.0),
+    "taiwan-adapted": Run(TAIWAN, {}, goal=81.0, adapted=True),
     "taiwan-from-news": Run(TAIWAN, {RATE: 1e-4}, goal=81.0, encoder_of="news-all"),
     # Wordpieces of a character: one, one and a mark before it, or those of the model's own segmentation
     "uner-characters": Run(UNER, SEGMENTATION, tagger="characters"),
@@ -167,6 +173,9 @@ def train_and_score(name: str, seed: int, work: Path, overrides: Settings) -> Re
     data = prepare(run.corpus, work)
     paths = {f"paths.{split}": str((data / f"{split}.spacy").resolve()) for split in ("train", "dev")}
     settings = {**paths, "system.seed": seed, **run.settings, **overrides}
+    if run.adapted:
+        base = adapted_base(Path(settings["paths.base"]), work / "adapted", work)
+        settings["paths.base"] = str(base.resolve())
     made = with_settings(read_config("e5-small"), settings, origin="the settings of the run")
     if run.encoder_of is not None:
         first = RUNS[run.encoder_of].seeds[0]

@@ -68,8 +68,11 @@ def test_a_student_with_layers_of_the_base_model_sees_no_news(tmp_path: Path, mo
     (tmp_path / UNER.folder).mkdir()
     (tmp_path / "texts.txt").touch()
     pipeline = distilled.trained("4 layers", tmp_path / "teacher", tmp_path, tmp_path)
-    assert [command[4] for command in commands] == ["distill"]
+    assert [command[4] for command in commands] == ["adapt", "distill"]
+    adapt = commands[0]
+    assert adapt[adapt.index("--paths.base") + 1] == str(tmp_path / "shallow")
+    assert adapt[adapt.index("--teacher") + 1] == str(tmp_path)
     config = Config().from_disk(pipeline.parent / CONFIG)
-    assert config["paths"]["base"] == str(tmp_path / "shallow")
+    assert config["paths"]["base"] == str(tmp_path / "shallow-adapted" / "base")
     with pytest.raises(SystemExit, match="other settings"):
         distilled.trained("4 layers", tmp_path / "another teacher", tmp_path, tmp_path)

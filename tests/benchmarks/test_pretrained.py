@@ -9,6 +9,7 @@ import pytest
 import spacy
 
 from benchmarks import plain_loop, pretrained, taggers
+from benchmarks.adapted import adapted_base
 from benchmarks.corpora import TAIWAN, write_records
 from benchmarks.synthetic import make_checkpoint
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
@@ -37,6 +38,23 @@ def test_a_tag_without_its_beginning_begins_an_entity() -> None:
     found = [(span.text, span.label_) for span in taggers.spans(doc, tags)]
     assert found == [("蔡英", "PER"), ("文", "PER"), ("在", "PER"), ("臺北", "LOC")]
     assert not taggers.spans(doc, [("O", "")] * 8)
+
+
+def test_a_base_model_is_adapted_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def adapt(command: list[str], **_: object) -> None:
+        commands.append(command)
+        (tmp_path / "adapted" / "base").mkdir()
+
+    monkeypatch.setattr(subprocess, "run", adapt)
+    (tmp_path / "texts.txt").touch()
+    for _ in range(2):
+        assert adapted_base(tmp_path / "e5", tmp_path / "adapted", tmp_path) == tmp_path / "adapted" / "base"
+    (command,) = commands
+    assert command[4:7] == ["adapt", str(tmp_path / "texts.txt"), str(tmp_path / "adapted")]
+    assert command[command.index("--paths.base") + 1] == str(tmp_path / "e5")
+    assert "--teacher" not in command
 
 
 @pytest.mark.slow
