@@ -230,7 +230,7 @@ def call_distill_corpus(create: Callable[..., Any], path: Path) -> None:
 def call_unlabelled_corpus(create: Callable[..., Any], path: Path) -> None:
     (path / "a.txt").write_text("台北\n高雄", encoding="utf-8")
     nlp = spacy.blank("zh_tw")
-    assert [[example.text for example in create(path, part=part)(nlp)] for part in ("train", "dev")] == [
+    assert [[example.text for example in create(path, split=split)(nlp)] for split in ("train", "dev")] == [
         ["高雄"],
         ["台北"],
     ]

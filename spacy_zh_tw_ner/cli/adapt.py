@@ -1,4 +1,4 @@
-"""Define `adapt TEXTS OUT`, which teaches a base model to read single characters."""
+"""Define `adapt TEXTS OUT`, which trains a base model to encode single characters."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def adapt_cli(
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the run; OUT/base is the new base model."),
     config: str = typer.Option("e5-small", "--config", help="Config with the base model: a file, or a preset's name."),
     teacher: str | None = typer.Option(
-        None, "--teacher", help="Base model to learn from, of the same width; by default that of the config."
+        None, "--teacher", help="Base model of the same width to learn from; by default that of the config."
     ),
     text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
     resume: bool = RESUME,
@@ -26,34 +26,36 @@ def adapt_cli(
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = typer.Option(False, "--force", "-F", help="Replace the run in the folder OUT, and its base model."),
 ) -> None:
-    """Teach a multilingual base model to read single characters, from texts without annotation.
+    """Train a multilingual base model to encode single characters, on texts without annotation.
 
     Such a model was trained on wordpieces of several characters, such as 總統, while pipelines read each character on
-    its own. A copy of it learns to have the hidden states that the base model has for whole wordpieces. Train a
-    pipeline on OUT/base afterwards. With --teacher, a small base model learns from a deeper one.
+    its own. A copy is trained to return the hidden states of whole wordpieces for their characters. Train a pipeline on
+    OUT/base afterwards. With --teacher, a small base model learns from a deeper one.
 
-    An interrupted command continues with --resume. Settings of the config can be given as options, such as
+    The texts are read from the beginning, files in the order of their names; annotation in them is not used. An
+    interrupted command continues with --resume. Settings of the config can be given as options, such as
     --training.max_steps 1000.
     """
     import spacy
 
-    from ..export.base_folders import write_encoder
-    from ..outputs import require_replaceable, write_folder
-    from ..training.adaptation import BASE, adaptation_config
+    from ..export.base_folders import write_base_model
+    from ..outputs import output_folder, require_replaceable
+    from ..training.adaptation import BASE, adaptation_config, base_models_of
     from ..training.run_checks import LAST, require_run_folder
     from ..training.unlabelled_texts import UnlabelledTexts
     from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
 
     require_resume_or_force(resume, force)
-    whole = read_overridden(config, context.args)
-    settings = adaptation_config(whole, texts, text_field=text_field, teacher=teacher)
+    of_recognizer = read_overridden(config, context.args)
+    settings = adaptation_config(of_recognizer, texts, text_field=text_field, teacher=teacher)
     UnlabelledTexts(texts).files()
-    inputs = [Path(config), texts, *paths_of(whole), *([Path(teacher)] if teacher else [])]
+    inputs = [Path(config), texts, *paths_of(of_recognizer), *base_models_of(settings)]
+    inputs = [path for path in inputs if path.exists()]
     require_run_folder(output, resume=resume, force=force, inputs=inputs)
     adapted = output / BASE
-    require_replaceable(adapted, force=resume or force, inputs=[path for path in inputs if path.exists()])
+    require_replaceable(adapted, force=resume or force, inputs=inputs)
     use_gpu(gpu_id)
     train_config(settings, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
-    nlp = spacy.load(output / LAST)
-    write_folder(adapted, lambda folder: write_encoder(nlp, folder), force=True)
+    with output_folder(adapted, force=True, inputs=inputs) as folder:
+        write_base_model(spacy.load(output / LAST), folder)
     msg.good(f"Wrote the base model {adapted}: train on it with --paths.base {adapted}")

@@ -58,22 +58,27 @@ class EncoderErrors:
 
     # Adaptation
     ZT293 = (
-        "The hidden states of {name!r} have a width of {base}, and those of the encoder {encoder}. Set `base` of "
-        "zh_tw_wordpiece_matcher to the base model of the encoder."
+        "The hidden states of {name!r} have a width of {base}, and those of the encoder have {encoder}. Give a base "
+        "model of the same width, as `--teacher` or as `base` of zh_tw_wordpiece_matcher."
     )
     ZT294 = (
-        "{name!r} hardly has a wordpiece of several characters in these texts: it reads single characters already, so "
-        "there is nothing to adapt. Train on it directly."
+        "Only {share:.1f} % of the Chinese characters in these texts are in wordpieces of several characters of "
+        "{name!r}, so there is nothing to adapt. Train on it directly."
     )
-    ZT295 = "The component {name!r} is not initialized. Call `nlp.initialize`, or train with `zh-tw-ner adapt`."
+    ZT295 = (
+        "The component {name!r} can be trained and scored only in the run that has initialized it. Run `zh-tw-ner "
+        "adapt`; `nlp.initialize` would reset the encoder."
+    )
     ZT296 = (
         "The config has no component with the architecture spacy-zh-tw-ner.TransformerModel.v1 (it has: {names}), so "
         "there is no base model to adapt. Choose a config such as e5-small."
     )
     ZT297 = (
-        "The config sets `{name}`, but `adapt` trains all weights of the base model. Choose a config without it, such "
-        "as e5-small, and set it in the config that trains on the new base model."
+        "The config sets `{name}`, but `adapt` trains all weights of the base model. Use a config without `{name}`, "
+        "such as e5-small. Set `{name}` later, in the config that trains on the new base model."
     )
+    ZT298 = "The first examples for the component {name!r} have no text. Give a corpus with text."
+    ZT299 = "{path} has too few texts: the first of every {every} texts is held out for evaluation. Give more texts."
 
     # BiLSTM and its embeddings
     ZT301 = (

@@ -11,11 +11,11 @@ from .quantize import backbone_shims
 
 LICENCES = ("LICEN[CS]E*", "NOTICE*", "COPYING*")
 MAX_LICENCE = 2**20  # bytes
-CHANGED_IN_TRAINING = (*DROPOUTS, "use_cache")  # settings of a model's config, see `prepare_config`
+CHANGED_IN_TRAINING = (*DROPOUTS, "use_cache")  # settings of a model's config that `prepare_config` changes
 
 
-def write_encoder(nlp: Language, folder: Path) -> None:
-    """Write the encoder of a pipeline and its tokenizer as a base model, on which any config can train.
+def write_base_model(nlp: Language, folder: Path) -> None:
+    """Write the encoder of a pipeline and its tokenizer as a base model. A trimmed vocabulary stays trimmed.
 
     nlp (Language): A pipeline with one Transformer, without adapters or quantized weights.
     folder (Path): An empty folder.
@@ -34,8 +34,16 @@ def write_encoder(nlp: Language, folder: Path) -> None:
 
 
 def copy_licences(source: Path, folder: Path) -> None:
-    """Copy the licence files of a base model to a folder. If the source is no folder, there is nothing to copy."""
+    """Copy the licence files of a base model to a folder. A model on the Hub has no folder, so nothing is copied.
+
+    source (Path): Folder of the base model. Links to files elsewhere are left out.
+    folder (Path): The folder to copy to.
+    """
+    place = source.resolve()
+    # A snapshot in the Hub's cache, models--NAME/snapshots/COMMIT, links to models--NAME/blobs.
+    inside = [place, *(parent / "blobs" for parent in place.parents[1:2])]
     for pattern in LICENCES if source.is_dir() else ():
         for path in source.glob(pattern):
-            if path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
+            is_own = any(path.resolve().is_relative_to(one) for one in inside)
+            if is_own and path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
                 shutil.copyfile(path, folder / path.name)

@@ -8,63 +8,68 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import Errors, SettingError
+from ..errors import CorpusError, Errors
+from ..transformer.settings import require_choice
 from .unlabelled_texts import UnlabelledTexts
 
-HELD_OUT_EVERY, MAX_HELD_OUT = 50, 200  # every 50th text is held out, and at most 200 texts
-BUFFER = 4096  # texts that are shuffled together
-PARTS = ("train", "dev")
+EVERY, MAX_HELD_OUT = 50, 200  # the first of every 50 texts is held out, and at most 200 texts
+BLOCK = 4096  # texts that are shuffled together
+SPLITS = ("train", "dev")
 
 
 class UnlabelledCorpus:
-    """Corpus reader of unlabelled texts. Every 50th text, up to 200 texts in all, is held out for evaluation.
+    """Corpus reader of unlabelled texts; `create_unlabelled_corpus_v1` describes the settings.
 
-    path (Path): A .txt file (one text per line), a .jsonl or .spacy file, or a folder of such files. Annotation is not
-        read. Texts of more than 256 characters are cut into parts.
-    text_field (str): Field of the text in .jsonl files.
-    part (str): "train", or "dev" for the texts that are held out.
-    shuffle (bool): Shuffle every BUFFER texts that follow one another.
-    RAISES (SettingError): If `part` is neither "train" nor "dev".
+    RAISES (SettingError): If `split` is neither "train" nor "dev".
     """
 
-    def __init__(self, path: Path, *, text_field: str = "text", part: str = "train", shuffle: bool = False) -> None:
-        if part not in PARTS:
-            raise SettingError(Errors.ZT112.format(name="part", value=part, remedy=f"Give one of {', '.join(PARTS)}."))
+    def __init__(self, path: Path, *, text_field: str = "text", split: str = "train", shuffle: bool = False) -> None:
+        require_choice("split", split, SPLITS)
         self._texts = UnlabelledTexts(Path(path), text_field)
-        self._part, self._shuffle = part, shuffle
+        self._split, self._shuffle = split, shuffle
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Read the texts of the part once.
+        """Read the texts of the split once.
 
         nlp (Language): The pipeline, which tokenizes the texts.
-        YIELDS (Example): A text, whose predicted and reference documents have no annotation.
-        RAISES (CorpusError): If a file cannot be read, or there is no text.
+        YIELDS (Example): A text; neither its predicted nor its reference document has annotation.
+        RAISES (CorpusError): If a file cannot be read, or the split has no text.
         """
-        texts = (text for i, text in enumerate(self._texts) if is_held_out(i) == (self._part == "dev"))
-        while chunk := list(islice(texts, BUFFER)):
+        is_dev = self._split == "dev"
+        numbered = enumerate(self._texts)
+        if is_dev:
+            numbered = islice(numbered, EVERY * MAX_HELD_OUT)  # type: ignore[assignment]  # no later text is held out
+        texts = (text for i, text in numbered if is_held_out(i) == is_dev)
+        is_empty = True
+        while block := list(islice(texts, BLOCK)):
+            is_empty = False
             if self._shuffle:
-                random.shuffle(chunk)
-            for text in chunk:
-                yield Example(nlp.make_doc(text), nlp.make_doc(text))
+                random.shuffle(block)
+            for text in block:
+                doc = nlp.make_doc(text)
+                yield Example(doc, doc.copy())
+        if is_empty:
+            raise CorpusError(Errors.ZT299.format(path=self._texts.path, every=EVERY))
 
 
 def is_held_out(index: int) -> bool:
     """Return whether the text with this index, from 0, is held out for evaluation."""
-    return index % HELD_OUT_EVERY == 0 and index < HELD_OUT_EVERY * MAX_HELD_OUT
+    return index % EVERY == 0 and index < EVERY * MAX_HELD_OUT
 
 
 def create_unlabelled_corpus_v1(
-    path: Path, text_field: str = "text", part: str = "train", shuffle: bool = False
+    path: Path, text_field: str = "text", split: str = "train", shuffle: bool = False
 ) -> Callable[[Language], Iterable[Example]]:
     """Registered as `spacy-zh-tw-ner.UnlabelledCorpus.v1`: texts for components that learn without annotation.
 
-    Every 50th text, up to 200 texts in all, is held out for evaluation.
+    The first of every 50 texts, up to 200 texts, is held out for evaluation. Texts are read from the beginning, files
+    of a folder in the order of their names; annotation in them is not used.
 
-    path (Path): A .txt file (one text per line), a .jsonl or .spacy file, or a folder of such files. Annotation is not
-        read. Texts of more than 256 characters are cut into parts.
+    path (Path): A .txt file (one text per line), a .jsonl or .spacy file, or a folder of such files. Texts of more than
+        256 characters are cut first, and their parts count as texts.
     text_field (str): Field of the text in .jsonl files.
-    part (str): "train", or "dev" for the texts that are held out.
-    shuffle (bool): Shuffle every 4,096 texts that follow one another.
+    split (str): "train", or "dev" for the texts that are held out.
+    shuffle (bool): Shuffle the texts within each block of 4,096.
     RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
-    return UnlabelledCorpus(path, text_field=text_field, part=part, shuffle=shuffle)
+    return UnlabelledCorpus(path, text_field=text_field, split=split, shuffle=shuffle)

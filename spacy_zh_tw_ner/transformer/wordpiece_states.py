@@ -2,15 +2,17 @@
 
 A pipeline reads each character as a token of its own. Multilingual base models were trained on longer wordpieces, such
 as 總統, and their hidden states for single characters are worse. `components.wordpiece_matcher` trains a copy of the
-base model to have the hidden states of these wordpieces when it reads their characters.
+base model to return the hidden states of whole wordpieces for their characters.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from spacy.tokens import Doc
+from torch.nn.utils.rnn import pad_sequence
 
 from ..devices import encoder_device
 from ..encoders.torch_interop import group_by_length
@@ -19,16 +21,17 @@ from .backbone import load_backbone
 from .batches import MAX_PADDED
 from .hub import read_tokenizer
 
-MARK = "▁"  # a wordpiece of its own at the beginning of a text, which stands for no character
-LONGEST = 512  # wordpieces per document, where the base model has no lower limit; later ones are left out
+Ints1dT: TypeAlias = npt.NDArray[np.int64]
+MARK = "▁"  # SentencePiece's mark of a word's beginning; as a wordpiece of its own, it covers no character
+MAX_LENGTH = 512  # wordpieces per document; the rest is cut off
 
 
 class WordpieceStates(NamedTuple):
     """Hidden states of the wordpieces of several documents.
 
-    states: (n_wordpieces, width) float32. pairs: (n_pairs, 2) int64, a row [wordpiece, token] for each token that a
-    wordpiece stands for, in the order of the wordpieces. Tokens are numbered from one document to the next. sizes:
-    (n_wordpieces,) float32, the number of tokens of each wordpiece, 1 or more.
+    states: (n_wordpieces, width) float32. pairs: (n_pairs, 2) int64, one row [wordpiece, token] for each token that a
+    wordpiece covers, sorted by wordpiece. Token indices continue from one document to the next. sizes: (n_wordpieces,)
+    float32, number of tokens of each wordpiece, 1 or more.
     """
 
     states: torch.Tensor
@@ -44,8 +47,10 @@ class WordpieceStates(NamedTuple):
         return torch.zeros_like(self.states).index_add(0, wordpieces, hidden[tokens]) / self.sizes[:, None]
 
 
-class WordpieceReader:
-    """A base model that reads texts in its own wordpieces. Its weights are not trained.
+class WordpieceEncoder:
+    """Encodes texts with a base model, in its own wordpieces. The weights are frozen.
+
+    It reads texts as they are written, not the norms of their tokens.
 
     name (str): Id on the Hugging Face Hub, or a folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
@@ -64,48 +69,66 @@ class WordpieceReader:
         return self._backbone.width
 
     def __call__(self, docs: Sequence[Doc]) -> WordpieceStates:
-        """Return the hidden states of the last layer for all wordpieces that stand for a token.
+        """Return the hidden states of the last layer for all wordpieces that cover a token.
 
-        docs (Sequence[Doc]): The documents. They are not cut into windows: wordpieces after the longest sequence that
+        docs (Sequence[Doc]): The documents. They are not cut into windows: wordpieces beyond the longest sequence that
             the base model supports are left out.
+        RETURNS (WordpieceStates): The states, on the device of the base model.
         """
-        longest = min(self._backbone.max_length or LONGEST, LONGEST)
+        longest = min(self._backbone.max_length or MAX_LENGTH, MAX_LENGTH)
         texts = [doc.text for doc in docs]
         found = (self._tokenizer(texts, truncation=True, max_length=longest).encodings or []) if texts else []
-        firsts = np.cumsum([0, *(len(encoding.ids) for encoding in found)])  # (n_docs + 1,)
-        hidden = torch.empty(int(firsts[-1]), self.width, device=self._backbone.device)
-        for group in group_by_length([len(encoding.ids) for encoding in found], max_padded=MAX_PADDED):
-            for number, states in zip(group, self._encode([found[i].ids for i in group]), strict=True):
-                hidden[firsts[number] : firsts[number + 1]] = states
-        rows, bounds = list[int](), list[tuple[int, int]]()
-        n_tokens = 0
-        for first, doc, encoding in zip(firsts.tolist(), docs, found, strict=False):
-            starts = np.array([token.idx for token in doc])
-            ends = starts + [len(token) for token in doc]
-            pieces = zip(encoding.tokens, encoding.offsets, encoding.special_tokens_mask, strict=True)
-            for row, (piece, (start, end), is_special) in enumerate(pieces, start=first):
-                own = int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(starts, end))
-                if own[0] < own[1] and start < end and not is_special and piece != MARK:
-                    rows.append(row)
-                    bounds.append((n_tokens + own[0], n_tokens + own[1]))
-            n_tokens += len(doc)
-        pairs = [(i, token) for i, (start, end) in enumerate(bounds) for token in range(start, end)]
-        sizes = [float(end - start) for start, end in bounds]
-        device = hidden.device
-        return WordpieceStates(
-            hidden[torch.tensor(rows, dtype=torch.long, device=device)],
-            torch.tensor(pairs, dtype=torch.long, device=device).reshape(-1, 2),
-            torch.tensor(sizes, dtype=torch.float32, device=device),
-        )
+        hidden = self._encode([encoding.ids for encoding in found])
+        states, counts, covered = [hidden[:0]], list[Ints1dT](), list[Ints1dT]()
+        n_tokens, n_before = 0, 0
+        for doc, encoding in zip(docs, found, strict=True):
+            firsts, ends = _tokens_of(doc, encoding.offsets)
+            special = np.array(encoding.special_tokens_mask, bool)
+            kept = (firsts < ends) & ~special & (np.array(encoding.tokens, object) != MARK)
+            rows = n_before + np.flatnonzero(kept)
+            states.append(hidden[torch.from_numpy(rows).to(hidden.device)])
+            counts.append((ends - firsts)[kept])
+            covered.append(n_tokens + _ranges(firsts[kept], ends[kept]))
+            n_tokens, n_before = n_tokens + len(doc), n_before + len(encoding.ids)
+        sizes = np.concatenate([np.empty(0, np.int64), *counts])
+        tokens = np.concatenate([np.empty(0, np.int64), *covered])
+        pairs = np.stack([np.repeat(np.arange(len(sizes)), sizes), tokens], axis=1)
+        on_device = [torch.from_numpy(array).to(hidden.device) for array in (pairs, sizes.astype(np.float32))]
+        return WordpieceStates(torch.cat(states), *on_device)
 
     @torch.no_grad()
-    def _encode(self, sequences: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-        """Return the hidden states of sequences of wordpiece ids, (length, width) each."""
-        lengths = [len(ids) for ids in sequences]
-        ids = torch.zeros(len(sequences), max(lengths), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, sequence in enumerate(sequences):
-            ids[row, : lengths[row]] = torch.tensor(sequence)
-            mask[row, : lengths[row]] = 1
-        hidden = self._backbone(ids.to(self._backbone.device), mask.to(self._backbone.device))
-        return [states[:length] for states, length in zip(hidden, lengths, strict=True)]
+    def _encode(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Return the hidden states of sequences of wordpiece ids, one after the other, (n_wordpieces, width)."""
+        device = self._backbone.device
+        found = [torch.empty(0, self.width, device=device) for _ in sequences]
+        filled = [i for i, ids in enumerate(sequences) if ids]
+        for group in group_by_length([len(sequences[i]) for i in filled], max_padded=MAX_PADDED):
+            ids = [torch.tensor(sequences[filled[i]]) for i in group]
+            mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
+            hidden = self._backbone(pad_sequence(ids, batch_first=True).to(device), mask.to(device))
+            for i, row, states in zip(group, ids, hidden, strict=True):
+                found[filled[i]] = states[: len(row)]
+        return torch.cat([torch.empty(0, self.width, device=device), *found])
+
+
+def _tokens_of(doc: Doc, offsets: Sequence[tuple[int, int]]) -> tuple[Ints1dT, Ints1dT]:
+    """Return the tokens that wordpieces cover, also those that they cover in part.
+
+    doc (Doc): The document.
+    offsets (Sequence[tuple[int, int]]): First character of each wordpiece, and the one after its last.
+    RETURNS (tuple[np.ndarray, np.ndarray]): (n_wordpieces,) index of the first token, and of the one after the last.
+    """
+    starts = np.array([token.idx for token in doc], np.int64)
+    ends = starts + np.array([len(token) for token in doc], np.int64)
+    bounds = np.array(offsets, np.int64).reshape(-1, 2)
+    firsts = np.searchsorted(ends, bounds[:, 0], side="right")
+    # A wordpiece without characters covers no token.
+    return firsts, np.where(bounds[:, 0] < bounds[:, 1], np.searchsorted(starts, bounds[:, 1]), firsts)
+
+
+def _ranges(firsts: Ints1dT, ends: Ints1dT) -> Ints1dT:
+    """Concatenate the ranges from `firsts` to `ends`, each (n,) int64: [3, 7] and [5, 8] become [3, 4, 7]."""
+    sizes = ends - firsts
+    within: Ints1dT = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    found: Ints1dT = np.repeat(firsts, sizes) + within
+    return found

@@ -55,6 +55,8 @@ def test_a_base_model_is_adapted_once_for_all_runs(tmp_path: Path, monkeypatch: 
     assert command[4:7] == ["adapt", str(tmp_path / "texts.txt"), str(tmp_path / "adapted")]
     assert command[command.index("--paths.base") + 1] == str(tmp_path / "e5")
     assert "--teacher" not in command
+    with pytest.raises(SystemExit, match="other settings"):
+        adapted_base(tmp_path / "another", tmp_path / "adapted", tmp_path)
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from spacy.training import Example
 
 from benchmarks import synthetic
 from spacy_zh_tw_ner.components.wordpiece_matcher import WordpieceMatcher
-from spacy_zh_tw_ner.errors import BaseModelError, PipelineError
-from spacy_zh_tw_ner.transformer.wordpiece_states import WordpieceReader
+from spacy_zh_tw_ner.errors import BaseModelError, CorpusError, PipelineError
+from spacy_zh_tw_ner.transformer.wordpiece_states import WordpieceEncoder
 from tests.conftest import Once
 
 TEXTS = ["國立臺灣大學位於臺北市大安區。", "蔡英文總統在臺北市接見台積電董事長。", "好"]
@@ -85,7 +85,7 @@ def test_gradient_is_that_of_the_mean_loss(base: Path) -> None:
 
 def test_hidden_states_of_the_wordpieces_themselves_have_no_loss(base: Path) -> None:
     _, matcher, examples = initialized(base)
-    found = WordpieceReader(str(base))([example.predicted for example in examples])
+    found = WordpieceEncoder(str(base))([example.predicted for example in examples])
     rows = np.zeros((sum(map(len, TEXTS)), 16), np.float32)
     rows[found.pairs[:, 1].numpy()] = found.states[found.pairs[:, 0]].numpy()
     hidden = np.split(rows, np.cumsum([len(text) for text in TEXTS])[:-1])
@@ -106,8 +106,31 @@ def test_base_model_of_another_width_is_refused(base: Path, tmp_path: Path) -> N
 
 def test_base_model_that_reads_characters_is_refused(tmp_path: Path) -> None:
     nlp = pipeline_for(synthetic.make_checkpoint(tmp_path / "characters", hidden=16))
-    with pytest.raises(BaseModelError, match="ZT294"):
-        nlp.initialize(lambda: examples_of(nlp))
+    texts = [*TEXTS, "2024年台積電在Phoenix設廠"]  # WordPiece keeps numbers and Latin words together
+    with pytest.raises(BaseModelError, match=r"ZT294\] Only 0\.0 %"):
+        nlp.initialize(lambda: examples_of(nlp, texts))
+
+
+def test_empty_texts_are_left_out(base: Path) -> None:
+    nlp = pipeline_for(base)
+    with pytest.raises(CorpusError, match="ZT298"):
+        nlp.initialize(lambda: examples_of(nlp, [""]))
+    nlp = pipeline_for(base)
+    nlp.initialize(lambda: examples_of(nlp, ["", *TEXTS]))
+    assert nlp.evaluate(examples_of(nlp, ["", *TEXTS])) == pytest.approx(nlp.evaluate(examples_of(nlp)), rel=0.5)
+    nlp.update(examples_of(nlp, ["", TEXTS[0]]), sgd=nlp.create_optimizer())
+
+
+def test_the_variance_of_a_single_wordpiece_is_finite(base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    wordpieces = sorted(AutoTokenizer.from_pretrained(base).get_vocab())
+    wordpiece = next(one for one in wordpieces if len(one) == 2 and all("一" <= char <= "龥" for char in one))
+    nlp = pipeline_for(base)
+    nlp.initialize(lambda: examples_of(nlp, [wordpiece]))
+    losses: dict[str, float] = {}
+    nlp.update(examples_of(nlp), losses=losses)
+    assert np.isfinite(losses["zh_tw_wordpiece_matcher"])
 
 
 def test_training_needs_initialization_and_prediction_does_not(base: Path, tmp_path: Path) -> None:

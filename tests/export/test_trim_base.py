@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 from benchmarks import synthetic
 from benchmarks.synthetic import sentences, unigram
 from spacy_zh_tw_ner.errors import BaseModelError, CorpusError, UsageError
+from spacy_zh_tw_ner.export.base_folders import copy_licences
 from spacy_zh_tw_ner.export.from_hf import create_init_from_hf_v1, pipeline_from_hf
 from spacy_zh_tw_ner.export.trim_base import characters_of, write_trimmed
 from spacy_zh_tw_ner.transformer import trimming
@@ -152,6 +153,19 @@ def test_only_files_are_copied_as_licences(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, source)
     (source / "LICENSES").mkdir()
     (source / "NOTICE.txt").write_bytes(b"a" * (2**20 + 1))
+    (tmp_path / "secret").write_text("not for others", encoding="utf-8")
+    (source / "NOTICE").symlink_to(tmp_path / "secret")
     (tmp_path / "out").mkdir()
     write_trimmed(str(source), tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").glob("[LN]*")) == ["LICENSE"]
+
+
+def test_licences_in_the_cache_of_the_hub_are_links_and_copied(tmp_path: Path) -> None:
+    snapshot, blobs = tmp_path / "models--a--b" / "snapshots" / "c0ffee", tmp_path / "models--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    (blobs / "1234").write_text("MIT", encoding="utf-8")
+    (snapshot / "LICENSE").symlink_to(Path("..", "..", "blobs", "1234"))
+    copy_licences(snapshot, tmp_path)
+    assert (tmp_path / "LICENSE").read_text(encoding="utf-8") == "MIT"
+    copy_licences(Path("a/b"), tmp_path / "nowhere")  # an id on the Hub

@@ -14,6 +14,7 @@ from spacy_zh_tw_ner.errors import PipelineError, SettingError
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.training import loop
 from spacy_zh_tw_ner.training.adaptation import adaptation_config
+from spacy_zh_tw_ner.training.progress import read_progress
 from tests.cli.helpers import fails, run, succeeds
 from tests.conftest import Once
 
@@ -51,18 +52,31 @@ def test_config_keeps_how_the_encoder_is_trained(tmp_path: Path) -> None:
     found = adaptation_config(whole, tmp_path, text_field="body")
     assert found["nlp"]["pipeline"] == ["transformer", "matcher"]
     assert found["components"]["matcher"]["base"] == "somewhere"
-    expected = {**whole["components"]["transformer"]["model"], "dropout": 0.0}
+    expected = {**whole["components"]["transformer"]["model"], "dropout": 0.0, "save": "full", "save_dtype": None}
+    expected["memory"] = {**expected["memory"], "freeze_layers": 0}
     assert found["components"]["transformer"]["model"] == expected
-    for setting in ("max_steps", "eval_frequency", "batcher", "optimizer"):
+    for setting in ("max_steps", "eval_frequency", "batcher", "optimizer", "max_epochs", "patience"):
         assert found["training"][setting] == whole["training"][setting]
+    assert [found["corpora"][name]["split"] for name in ("train", "dev")] == ["train", "dev"]
+    assert found["training"]["score_weights"] == {"wordpiece_match": 1.0}
     assert found["corpora"]["train"]["text_field"] == found["corpora"]["dev"]["text_field"] == "body"
     assert whole["nlp"]["pipeline"] == ["transformer", "ner", "doc_cleaner"]  # unchanged
 
 
-@pytest.mark.parametrize(("name", "setting"), [("lora", "lora"), ("qlora", "lora")])
-def test_adapters_are_refused(name: str, setting: str, tmp_path: Path) -> None:
+def test_epochs_are_limited_as_in_the_config(tmp_path: Path) -> None:
+    for given, expected in ((0, -1), (2, 2)):
+        whole = config_of("e5-small", **{"training.max_epochs": given, "training.patience": 300})
+        training = adaptation_config(whole, tmp_path)["training"]
+        assert (training["max_epochs"], training["patience"]) == (expected, 300)
+
+
+@pytest.mark.parametrize("setting", ["lora", "quantization"])
+def test_settings_that_keep_weights_fixed_are_refused(setting: str, tmp_path: Path) -> None:
+    whole = config_of("qlora")
+    for other in {"lora", "quantization"} - {setting}:
+        whole["components"]["transformer"]["model"][other] = None
     with pytest.raises(SettingError, match=f"ZT297.*`{setting}`"):
-        adaptation_config(config_of(name), tmp_path)
+        adaptation_config(whole, tmp_path)
 
 
 def test_a_config_without_a_transformer_is_refused(tmp_path: Path) -> None:
@@ -75,6 +89,8 @@ def test_command_writes_a_base_model_for_any_config(base: Path, texts: Path, tmp
     printed = succeeds("adapt", texts, output, "--paths.base", base, *STEPS)
     assert "--paths.base" in printed
     assert (output / "base" / "LICENSE.txt").read_text(encoding="utf-8") == "MIT"
+    scores = [report.score for report in read_progress(output / "progress.jsonl")]
+    assert scores[-1] > scores[0]
     adapted = spacy.load(output / "model-last")
     text = "國立臺灣大學位於臺北市大安區。"
     config = config_of("e5-small", **{"paths.base": str(output / "base")})
@@ -105,9 +121,13 @@ def test_inputs_and_folders_of_others_are_not_replaced(base: Path, texts: Path, 
     (tmp_path / "out" / "base" / "mine.txt").touch()
     assert "ZT671" in fails("adapt", texts, tmp_path / "out", "--paths.base", base, *STEPS, "--force")
     own = tmp_path / "run" / "base"
-    shutil.copytree(base, own)
-    assert str(own) in fails("adapt", texts, tmp_path / "run", "--paths.base", own, *STEPS, "--force")
-    assert {path.name for path in own.iterdir()} == {path.name for path in base.iterdir()}
+    succeeds("adapt", texts, own.parent, "--paths.base", base, *STEPS)
+    before = (own / "model.safetensors").read_bytes()
+    for option in ("--paths.base", "--components.transformer.model.name"):
+        assert "ZT673" in fails("adapt", texts, own.parent, option, own, *STEPS, "--force")
+        assert "ZT673" in fails("adapt", texts, own.parent, option, own, *STEPS, "--resume")
+    assert "ZT673" in fails("adapt", texts, own.parent, "--paths.base", base, "--teacher", own, *STEPS, "--force")
+    assert (own / "model.safetensors").read_bytes() == before
 
 
 def read_base(folder: Path) -> Any:
@@ -133,6 +153,7 @@ def test_interrupted_command_continues(
         run("adapt", texts, tmp_path / "parts", *arguments)
     assert not (tmp_path / "parts" / "base").exists()
     monkeypatch.undo()
-    succeeds("adapt", texts, tmp_path / "parts", *arguments, "--resume")
+    moved = [shutil.move(texts, tmp_path / "moved.txt"), shutil.copytree(base, tmp_path / "moved")]
+    succeeds("adapt", moved[0], tmp_path / "parts", "--paths.base", moved[1], *STEPS, "--resume")
     whole, parts = ((tmp_path / name / "base" / "model.safetensors").read_bytes() for name in ("whole", "parts"))
     assert whole == parts

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks import synthetic
 from spacy_zh_tw_ner.errors import BaseModelError
 from spacy_zh_tw_ner.transformer import wordpiece_states
-from spacy_zh_tw_ner.transformer.wordpiece_states import WordpieceReader
+from spacy_zh_tw_ner.transformer.wordpiece_states import WordpieceEncoder
 from tests.conftest import Once
 
 TEXTS = ["國立臺灣大學位於臺北市大安區。", " 蔡英文 總統 ", "好", "Taipei 101 大樓，２０２４年。", "", "\n"]
@@ -35,7 +35,7 @@ def test_states_are_those_of_the_model_for_each_text_alone(base: Path) -> None:
 
     nlp = spacy.blank("zh_tw")
     docs = [nlp.make_doc(text) for text in TEXTS]
-    found = WordpieceReader(str(base))(docs)
+    found = WordpieceEncoder(str(base))(docs)
     model, tokenizer = AutoModel.from_pretrained(base).eval(), AutoTokenizer.from_pretrained(base)
     states, tokens, first = [], [], 0
     for doc in docs:
@@ -60,7 +60,7 @@ def test_states_are_those_of_the_model_for_each_text_alone(base: Path) -> None:
 def test_means_are_those_of_the_tokens_of_each_wordpiece(base: Path) -> None:
     nlp = spacy.blank("zh_tw")
     docs = [nlp.make_doc(text) for text in TEXTS]
-    found = WordpieceReader(str(base))(docs)
+    found = WordpieceEncoder(str(base))(docs)
     hidden = torch.randn(sum(map(len, docs)), 16)
     means = found.means(hidden)
     for i in range(len(found.sizes)):
@@ -70,28 +70,29 @@ def test_means_are_those_of_the_tokens_of_each_wordpiece(base: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30), max_size=4))
-def test_any_text_is_read(reader: WordpieceReader, texts: list[str]) -> None:
+def test_any_text_is_encoded(encoder: WordpieceEncoder, texts: list[str]) -> None:
     nlp = spacy.blank("zh_tw")
     docs = [nlp.make_doc(text) for text in texts]
-    found = reader(docs)
+    found = encoder(docs)
     assert found.states.shape == (len(found.sizes), 16)
     assert found.states.isfinite().all()
     assert found.pairs[:, 0].unique().tolist() == list(range(len(found.sizes)))  # each has a token
     assert set(found.pairs[:, 1].tolist()) <= set(range(sum(map(len, docs))))
 
 
-@pytest.fixture(scope="module")
-def reader(once: Once) -> WordpieceReader:
-    base = once("wordpieces-any", lambda f: synthetic.make_checkpoint(f, tokenizer=synthetic.byte_level(), hidden=16))
-    return WordpieceReader(str(base))
+@pytest.fixture(scope="session")
+def encoder(base: Path) -> WordpieceEncoder:
+    return WordpieceEncoder(str(base))
 
 
 def test_wordpieces_beyond_the_longest_sequence_are_left_out(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = spacy.blank("zh_tw")
     doc = nlp.make_doc("臺北市大安區" * 100)
-    assert len(WordpieceReader(str(base))([doc]).sizes) <= 64  # of the model
-    monkeypatch.setattr(wordpiece_states, "LONGEST", 16)
-    assert len(WordpieceReader(str(base))([doc]).sizes) <= 16
+    found = WordpieceEncoder(str(base))([doc])
+    assert 0 < len(found.sizes) <= 64  # of the model
+    assert found.pairs[:, 1].unique().tolist() == list(range(int(found.pairs[:, 1].max()) + 1))  # the first tokens
+    monkeypatch.setattr(wordpiece_states, "MAX_LENGTH", 16)
+    assert 0 < len(WordpieceEncoder(str(base))([doc]).sizes) <= 16
 
 
 def test_a_slow_tokenizer_is_refused(
@@ -105,4 +106,4 @@ def test_a_slow_tokenizer_is_refused(
 
     monkeypatch.setattr(wordpiece_states, "read_tokenizer", read)
     with pytest.raises(BaseModelError, match="ZT310"):
-        WordpieceReader(str(make_checkpoint()))
+        WordpieceEncoder(str(make_checkpoint()))
