@@ -8,8 +8,10 @@ from pathlib import Path
 
 from benchmarks.corpora import texts_of
 from spacy_zh_tw_ner.atomic_writes import write_whole
+from spacy_zh_tw_ner.untrusted import sha256_of
 
-SETTINGS = {"training.max_steps": 600, "training.eval_frequency": 150}  # others are those of `configs/e5-small.cfg`
+# All other settings are those of `configs/e5-small.cfg`.
+SETTINGS = {"training.max_steps": 600, "training.eval_frequency": 150}
 
 
 def adapted_base(base: Path, output: Path, work: Path, teacher: Path | None = None) -> Path:
@@ -19,10 +21,11 @@ def adapted_base(base: Path, output: Path, work: Path, teacher: Path | None = No
     output (Path): Folder of the run. If it was interrupted, it continues.
     work (Path): Folder of the corpora, whose texts are those of all train splits.
     teacher (Optional[Path]): The base model to learn from, if it is another one.
-    RAISES (SystemExit): If the folder holds a base model that was made from others, or with other settings.
+    RAISES (SystemExit): If the folder holds a base model that was adapted with other settings or texts.
     """
     target, made_with = output / "base", output / "made_with.json"
     wanted = json.dumps({"base": str(base.resolve()), "teacher": str((teacher or base).resolve()), **SETTINGS})
+    wanted += f"\n{sha256_of(texts_of(work))}\n"
     if made_with.exists() and made_with.read_text(encoding="utf-8") != wanted:
         raise SystemExit(f"{output} holds a base model that was adapted with other settings. Give another --work.")
     if not target.exists():

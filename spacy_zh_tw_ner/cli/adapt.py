@@ -1,11 +1,11 @@
-"""Define `adapt TEXTS OUT`, which trains a base model to encode single characters."""
+"""Define `adapt TEXTS OUT`, which adapts a base model to single characters."""
 
 from pathlib import Path
 
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, TEXT_FIELD_HELP, require_resume_or_force, use_gpu
+from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, require_resume_or_force, use_gpu
 from .terminal import msg
 
 
@@ -18,9 +18,11 @@ def adapt_cli(
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the run; OUT/base is the new base model."),
     config: str = typer.Option("e5-small", "--config", help="Config with the base model: a file, or a preset's name."),
     teacher: str | None = typer.Option(
-        None, "--teacher", help="Base model of the same width to learn from; by default that of the config."
+        None,
+        "--teacher",
+        help="Base model of the same width to learn from (newest revision); by default that of the config.",
     ),
-    text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
+    text_field: str = typer.Option("text", "--text-field", help="Field of the text in .jsonl files."),
     resume: bool = RESUME,
     checkpoint_every: int = CHECKPOINT_EVERY,
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
@@ -43,19 +45,24 @@ def adapt_cli(
     from ..training.adaptation import BASE, adaptation_config, base_models_of
     from ..training.run_checks import LAST, require_run_folder
     from ..training.unlabelled_texts import UnlabelledTexts
-    from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
+
+    # At the top, this import would list `train` before `adapt` in the help.
+    from .train import paths_of, read_overridden, train_config
 
     require_resume_or_force(resume, force)
-    of_recognizer = read_overridden(config, context.args)
-    settings = adaptation_config(of_recognizer, texts, text_field=text_field, teacher=teacher)
-    UnlabelledTexts(texts).files()
-    inputs = [Path(config), texts, *paths_of(of_recognizer), *base_models_of(settings)]
+    recognizer_config = read_overridden(config, context.args)
+    adapt_config = adaptation_config(recognizer_config, texts, text_field=text_field, teacher=teacher)
+    UnlabelledTexts(texts).files()  # raises an error before training if there are none
+    inputs = [Path(config), texts, *paths_of(recognizer_config), *base_models_of(adapt_config)]
     inputs = [path for path in inputs if path.exists()]
     require_run_folder(output, resume=resume, force=force, inputs=inputs)
-    adapted = output / BASE
-    require_replaceable(adapted, force=resume or force, inputs=inputs)
+    base_folder = output / BASE
+    require_replaceable(base_folder, force=resume or force, inputs=inputs)
     use_gpu(gpu_id)
-    train_config(settings, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
-    with output_folder(adapted, force=True, inputs=inputs) as folder:
-        write_base_model(spacy.load(output / LAST), folder)
-    msg.good(f"Wrote the base model {adapted}: train on it with --paths.base {adapted}")
+    train_config(adapt_config, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
+    nlp = spacy.load(output / LAST)
+    with output_folder(base_folder, force=True, inputs=inputs) as folder:
+        write_base_model(nlp, folder)
+    score = nlp.meta["performance"]["wordpiece_match"]
+    msg.info(f"R² on held-out texts: {score:.3f} (1 if the hidden states of characters match those of wordpieces)")
+    msg.good(f"Wrote the base model {base_folder}: train on it with --paths.base {base_folder}")

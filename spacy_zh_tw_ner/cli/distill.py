@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, TEXT_FIELD_HELP, require_resume_or_force, use_gpu
+from .options import CHECKPOINT_EVERY, GPU_HELP, RESUME, require_resume_or_force, use_gpu
 from .terminal import msg, progress
 
 
@@ -23,7 +23,7 @@ def distill_cli(
     gold_share: float = typer.Option(
         0.5, help="Share of annotated sentences in training, from the config's corpus; 0 for the teacher alone."
     ),
-    text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
+    text_field: str = typer.Option("text", "--text-field", help="Field of the text in .jsonl files."),
     resume: bool = RESUME,
     checkpoint_every: int = CHECKPOINT_EVERY,
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),

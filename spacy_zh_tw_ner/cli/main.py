@@ -36,7 +36,7 @@ REMEDIES: Mapping[int | None, str] = {
 }
 AFTER_INTERRUPTION = {
     "train": "Run it again with --resume to continue from the last checkpoint.",
-    "adapt": "Run it again with --resume to continue where it stopped.",
+    "adapt": "Run it again with --resume to continue from the last checkpoint.",
     "distill": "Run it again with --resume to continue where it stopped.",
     "find-errors": "Run the same command again to continue where it stopped.",
     "annotate": "Run the same command again to continue where it stopped.",

@@ -25,15 +25,14 @@ from ..encoders.torch_interop import flatten, from_torch, to_torch, unflatten
 from ..errors import BaseModelError, CorpusError, Errors, PipelineError
 from ..transformer.wordpiece_states import WordpieceEncoder, WordpieceStates
 
-N_FIRST = 100  # number of examples from which the variances are computed; `nlp.initialize` passes no more of a stream
-MIN_SHARE = 0.05  # of the Chinese characters; fewer in wordpieces of several characters leave nothing to learn
-HAN = ("\u3400", "\u9fff")  # first and last: the CJK unified ideographs of the basic plane
+N_FIRST = 100  # examples from which the variances are computed; spaCy's `init_nlp` passes no more of a streamed corpus
+HAN = ("\u3400", "\u9fff")  # first and last of the CJK Unified Ideographs, with Extension A
 SCORE = "wordpiece_match"
 
 
 @Language.factory("zh_tw_wordpiece_matcher", default_score_weights={SCORE: 1.0})
 def make_wordpiece_matcher(
-    nlp: Language, name: str, model: Tok2VecT, base: str, revision: str | None = None
+    nlp: Language, name: str, model: Tok2VecT, base: str, revision: str | None = None, min_share: float = 0.05
 ) -> "WordpieceMatcher":
     """Build the component `zh_tw_wordpiece_matcher`, which is used only to train the encoder of a pipeline.
 
@@ -41,22 +40,27 @@ def make_wordpiece_matcher(
     model (Model[list[Doc], list[Floats2d]]): An encoder, or a listener to the component `transformer`.
     base (str): The base model whose hidden states are the targets: an id on the Hugging Face Hub, or a folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
+    min_share (float): Smallest share of the Chinese characters that are in wordpieces of several characters. A base
+        model below it encodes single characters already, and is refused; 0 accepts all.
     RETURNS (WordpieceMatcher): The component.
     """
-    return WordpieceMatcher(nlp.vocab, model, name, base=base, revision=revision)
+    return WordpieceMatcher(nlp.vocab, model, name, base=base, revision=revision, min_share=min_share)
 
 
 class WordpieceMatcher(TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
     """Train an encoder to return, for characters, the hidden states that a base model has for whole wordpieces.
 
     The loss is the squared error of the mean over the characters of each wordpiece, divided by the variance of each
-    dimension. `doc.tensor` is set to the hidden states. The score of an evaluation, `wordpiece_match`, is R², 1 − mean
-    squared error / variance: 1 for equal hidden states, below 0 if the error is greater than the variance.
+    dimension. The variances are those of the first N_FIRST texts. The score of an evaluation, `wordpiece_match`, is R²,
+    1 − mean of these relative errors: 1 for equal hidden states, below 0 if the error is greater than the variance.
+
+    `doc.tensor` is set to the hidden states, all in memory at once. So use the component for training only.
 
     vocab (Vocab): The vocabulary of the pipeline.
     model (Model[list[Doc], list[Floats2d]]): The encoder.
     name (str): Name of this instance.
     base (str), revision (Optional[str]): The base model. `initialize` loads it; it is not saved with the component.
+    min_share (float): Smallest share of the Chinese characters that are in wordpieces of several characters.
     """
 
     def __init__(
@@ -67,10 +71,11 @@ class WordpieceMatcher(TrainablePipe):  # type: ignore[misc]  # TrainablePipe ha
         *,
         base: str,
         revision: str | None = None,
+        min_share: float = 0.05,
     ) -> None:
         self.vocab, self.model, self.name = vocab, model, name
         self.cfg: dict[str, Any] = {}
-        self._base, self._revision = base, revision
+        self._base, self._revision, self._min_share = base, revision, min_share
         self._encoder: WordpieceEncoder | None = None
         self._variances = torch.ones(1)  # (width,) of the base model's hidden states
 
@@ -81,24 +86,25 @@ class WordpieceMatcher(TrainablePipe):  # type: ignore[misc]  # TrainablePipe ha
 
         get_examples (Callable): Returns the training examples; the first N_FIRST are used.
         nlp (Optional[Language]): The pipeline.
-        RAISES (CorpusError): If these have no text.
+        RAISES (CorpusError): If these have no Chinese characters.
         RAISES (BaseModelError): If the base model cannot be loaded, has hidden states of another width than the
-            encoder, or has hardly any Chinese wordpiece of several characters.
+            encoder, or too few of the Chinese characters are in wordpieces of several characters.
         """
         docs = [example.predicted for example in islice(get_examples(), N_FIRST) if len(example.predicted)]
-        if not docs:
-            raise CorpusError(Errors.ZT298.format(name=self.name))
+        is_han = np.array([HAN[0] <= token.text <= HAN[1] for doc in docs for token in doc], bool)
+        if not is_han.any():
+            raise CorpusError(Errors.ZT298.format(name=self.name, n=N_FIRST))
         self.model.initialize(X=docs[:1])
         self._encoder = WordpieceEncoder(self._base, self._revision)
         if self.model.get_dim("nO") != self._encoder.width:
             widths = {"encoder": self.model.get_dim("nO"), "base": self._encoder.width}
             raise BaseModelError(Errors.ZT293.format(name=self._base, **widths))
         targets = self._encoder(docs)
-        is_han = np.array([HAN[0] <= token.text <= HAN[1] for doc in docs for token in doc])
-        in_long = targets.pairs[targets.sizes[targets.pairs[:, 0]] > 1, 1]  # tokens
-        share = is_han[np.unique(in_long.cpu().numpy())].sum() / max(1, is_han.sum())
-        if share < MIN_SHARE:
-            raise BaseModelError(Errors.ZT294.format(name=self._base, share=100.0 * share))
+        in_long = targets.pairs[targets.sizes[targets.pairs[:, 0]] > 1, 1]  # tokens in wordpieces of several tokens
+        share = is_han[np.unique(in_long.cpu().numpy())].sum() / is_han.sum()
+        if share < self._min_share:
+            shares = {"share": 100.0 * share, "least": 100.0 * self._min_share}
+            raise BaseModelError(Errors.ZT294.format(name=self._base, n=len(docs), **shares))
         self._variances = targets.states.var(0, correction=0).clamp(min=1e-6)
 
     def predict(self, docs: Iterable[Doc]) -> HiddenT:
@@ -122,9 +128,11 @@ class WordpieceMatcher(TrainablePipe):  # type: ignore[misc]  # TrainablePipe ha
         hidden = to_torch(rows)
         targets, differences = self._compare([example.predicted for example in examples], hidden)
         wordpieces, tokens = targets.pairs.unbind(1)
-        # The gradient of a mean is divided among its tokens, and each wordpiece counts as often as it has tokens.
-        of_tokens = (differences / self._variances)[wordpieces] * (2.0 / targets.states.shape[1] / max(1, len(hidden)))
-        gradient = torch.zeros_like(hidden).index_add(0, tokens.to(hidden.device), of_tokens.to(hidden.device))
+        # loss = Σ over wordpieces: size · mean over dimensions of (mean of the tokens − state)² / variance. The size
+        # cancels the 1 / size of the mean in its derivative by a token. Then it is divided by the number of tokens.
+        slopes = 2.0 * differences / self._variances / targets.states.shape[1] / max(1, len(hidden))
+        of_tokens = slopes[wordpieces].to(hidden.device)  # (n_pairs, width)
+        gradient = torch.zeros_like(hidden).index_add(0, tokens.to(hidden.device), of_tokens)
         loss = self._loss(targets, differences)
         return loss, unflatten(self.model.ops, from_torch(gradient), lengths)
 

@@ -62,12 +62,12 @@ class EncoderErrors:
         "model of the same width, as `--teacher` or as `base` of zh_tw_wordpiece_matcher."
     )
     ZT294 = (
-        "Only {share:.1f} % of the Chinese characters in these texts are in wordpieces of several characters of "
-        "{name!r}, so there is nothing to adapt. Train on it directly."
+        "Only {share:.1f} % of the Chinese characters in the first {n} texts are in wordpieces of several characters "
+        "of {name!r} (at least {least:.0f} % are needed), so there is nothing to adapt. Train on it directly."
     )
     ZT295 = (
-        "The component {name!r} can be trained and scored only in the run that has initialized it. Run `zh-tw-ner "
-        "adapt`; `nlp.initialize` would reset the encoder."
+        "The component {name!r} was loaded without the base model that it learns from, so it can be neither trained "
+        "nor scored. Train with `zh-tw-ner adapt`; `nlp.initialize` would discard the trained encoder."
     )
     ZT296 = (
         "The config has no component with the architecture spacy-zh-tw-ner.TransformerModel.v1 (it has: {names}), so "
@@ -77,8 +77,11 @@ class EncoderErrors:
         "The config sets `{name}`, but `adapt` trains all weights of the base model. Use a config without `{name}`, "
         "such as e5-small. Set `{name}` later, in the config that trains on the new base model."
     )
-    ZT298 = "The first examples for the component {name!r} have no text. Give a corpus with text."
-    ZT299 = "{path} has too few texts: the first of every {every} texts is held out for evaluation. Give more texts."
+    ZT298 = "The first {n} examples for the component {name!r} have no Chinese characters. Give Chinese texts."
+    ZT299 = (
+        "{path} has too few texts ({n}): the first of every {every} is held out for evaluation, and the others are "
+        "trained on. Give 2 or more; thousands are useful."
+    )
 
     # BiLSTM and its embeddings
     ZT301 = (

@@ -31,7 +31,7 @@ class TrainingErrors:
     ZT279 = (
         "{path} is not a file of texts. Give a .txt (one text per line), .jsonl or .spacy file, or a folder of them."
     )
-    ZT280 = "{path} contains no text, so the teacher has nothing to predict. Give a file with unlabelled texts."
+    ZT280 = "{path} contains no text. Give a file with unlabelled texts."
     ZT282 = (
         "The predictions of the teacher cannot be read from {path} ({reason}). Run `distill` again with --force, which "
         "computes them again."

@@ -24,10 +24,10 @@ def write_base_model(nlp: Language, folder: Path) -> None:
     """
     shim = next(backbone_shims(nlp))
     name, model = shim.settings.name, shim.backbone.model
-    first = read_config(name, shim.settings.revision)
+    original = read_config(name, shim.settings.revision)
     for setting in CHANGED_IN_TRAINING:
-        if hasattr(first, setting):
-            setattr(model.config, setting, getattr(first, setting))
+        if hasattr(original, setting):
+            setattr(model.config, setting, getattr(original, setting))
     model.save_pretrained(folder)
     shim.table.tokenizer.save_pretrained(folder)
     copy_licences(Path(name), folder)
@@ -40,10 +40,11 @@ def copy_licences(source: Path, folder: Path) -> None:
     folder (Path): The folder to copy to.
     """
     place = source.resolve()
-    # A snapshot in the Hub's cache, models--NAME/snapshots/COMMIT, links to models--NAME/blobs.
-    inside = [place, *(parent / "blobs" for parent in place.parents[1:2])]
+    roots = [place]
+    if place.parent.name == "snapshots":
+        roots.append(place.parents[1] / "blobs")  # in the Hub's cache, files in snapshots/COMMIT link to it
     for pattern in LICENCES if source.is_dir() else ():
         for path in source.glob(pattern):
-            is_own = any(path.resolve().is_relative_to(one) for one in inside)
-            if is_own and path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
+            is_inside = any(path.resolve().is_relative_to(root) for root in roots)
+            if is_inside and path.is_file() and path.stat().st_size <= MAX_LICENCE:  # not a folder LICENSES, nor a pipe
                 shutil.copyfile(path, folder / path.name)

@@ -21,8 +21,9 @@ REFUSED = ("lora", "quantization")  # settings with which not all weights are tr
 def adaptation_config(config: Config, texts: Path, *, text_field: str = "text", teacher: str | None = None) -> Config:
     """Return the config with which the base model of a recognizer is adapted.
 
-    Windows, memory settings, batches, number of steps and learning rates are those of the config. All layers are
-    trained, and without dropout in the Transformer, because there are no labels to overfit.
+    Windows, memory settings, batches, number of steps and learning rates are those of the config. Its components,
+    corpora, scores and [initialize] are replaced, and so are `freeze_layers`, `save` and `save_dtype`: all weights are
+    trained and saved. The Transformer has no dropout, because there are no labels to overfit.
 
     config (Config): The interpolated config of a recognizer; it is not changed.
     texts (Path): The unlabelled texts, see `UnlabelledCorpus`.
@@ -48,7 +49,10 @@ def adaptation_config(config: Config, texts: Path, *, text_field: str = "text", 
         "grad_factor": 1.0,
         "pooling": {"@layers": "reduce_mean.v1"},
     }
-    matcher = {"factory": "zh_tw_wordpiece_matcher", "base": base, "revision": revision, "model": listener}
+    matcher: dict[str, Any] = {"factory": "zh_tw_wordpiece_matcher", "base": base, "revision": revision}
+    matcher["model"] = listener
+    if teacher is not None:
+        matcher["min_share"] = 0.0  # a teacher that reads single characters is of use, too
     changed["nlp"]["pipeline"] = [TRANSFORMER, MATCHER]
     changed["components"] = {TRANSFORMER: transformer, MATCHER: matcher}
     reader = {"@readers": READER, "path": str(texts), "text_field": text_field}
@@ -63,8 +67,8 @@ def adaptation_config(config: Config, texts: Path, *, text_field: str = "text", 
     }
     if training.get("max_epochs", 0) == 0:
         training["max_epochs"] = -1  # the texts are streamed
-    # [paths] may differ in a resumed run: texts and base models may have moved.
-    changed["paths"] = {**changed.get("paths", {}), "texts": str(texts), "matched_base": base}
+    # `--resume` ignores settings that differ if their values stand in [paths]: texts and base models may have moved.
+    changed["paths"] = {**changed.get("paths", {}), "texts": str(texts), "target_base": base}
     changed["initialize"] = {}
     return changed
 

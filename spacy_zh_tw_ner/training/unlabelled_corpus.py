@@ -35,21 +35,19 @@ class UnlabelledCorpus:
         YIELDS (Example): A text; neither its predicted nor its reference document has annotation.
         RAISES (CorpusError): If a file cannot be read, or the split has no text.
         """
-        is_dev = self._split == "dev"
-        numbered = enumerate(self._texts)
-        if is_dev:
-            numbered = islice(numbered, EVERY * MAX_HELD_OUT)  # type: ignore[assignment]  # no later text is held out
-        texts = (text for i, text in numbered if is_held_out(i) == is_dev)
-        is_empty = True
-        while block := list(islice(texts, BLOCK)):
-            is_empty = False
+        is_dev, n_read, n_kept = self._split == "dev", 0, 0
+        # No later text is held out.
+        texts = islice(self._texts, EVERY * MAX_HELD_OUT if is_dev else None)
+        while texts_read := list(islice(texts, BLOCK)):
+            block = [text for i, text in enumerate(texts_read, start=n_read) if is_held_out(i) == is_dev]
+            n_read, n_kept = n_read + len(texts_read), n_kept + len(block)
             if self._shuffle:
                 random.shuffle(block)
             for text in block:
                 doc = nlp.make_doc(text)
                 yield Example(doc, doc.copy())
-        if is_empty:
-            raise CorpusError(Errors.ZT299.format(path=self._texts.path, every=EVERY))
+        if not n_kept:
+            raise CorpusError(Errors.ZT299.format(path=self._texts.path, n=n_read, every=EVERY))
 
 
 def is_held_out(index: int) -> bool:

@@ -1,4 +1,4 @@
-"""Read unlabelled texts for distillation from .txt, .jsonl and .spacy files, and cut long texts into parts."""
+"""Read unlabelled texts from .txt, .jsonl and .spacy files, and cut long texts into parts."""
 
 import errno
 import os

@@ -1,8 +1,8 @@
 """Hidden states of a base model for its own wordpieces, which may have several characters.
 
 A pipeline reads each character as a token of its own. Multilingual base models were trained on longer wordpieces, such
-as 總統, and their hidden states for single characters are worse. `components.wordpiece_matcher` trains a copy of the
-base model to return the hidden states of whole wordpieces for their characters.
+as 總統, and have other hidden states for single characters. `components.wordpiece_matcher` trains a copy of the base
+model to return the hidden states of whole wordpieces for their characters.
 """
 
 from collections.abc import Sequence
@@ -48,9 +48,9 @@ class WordpieceStates(NamedTuple):
 
 
 class WordpieceEncoder:
-    """Encodes texts with a base model, in its own wordpieces. The weights are frozen.
+    """Encode texts with a frozen base model and its own tokenizer.
 
-    It reads texts as they are written, not the norms of their tokens.
+    It encodes `doc.text`, as in its pre-training. A pipeline encodes norms, in which width and variants may be folded.
 
     name (str): Id on the Hugging Face Hub, or a folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
@@ -77,19 +77,19 @@ class WordpieceEncoder:
         """
         longest = min(self._backbone.max_length or MAX_LENGTH, MAX_LENGTH)
         texts = [doc.text for doc in docs]
-        found = (self._tokenizer(texts, truncation=True, max_length=longest).encodings or []) if texts else []
-        hidden = self._encode([encoding.ids for encoding in found])
+        encodings = (self._tokenizer(texts, truncation=True, max_length=longest).encodings or []) if texts else []
+        hidden = self._encode([encoding.ids for encoding in encodings])
         states, counts, covered = [hidden[:0]], list[Ints1dT](), list[Ints1dT]()
-        n_tokens, n_before = 0, 0
-        for doc, encoding in zip(docs, found, strict=True):
+        n_tokens, n_wordpieces = 0, 0  # of the documents before
+        for doc, encoding in zip(docs, encodings, strict=True):
             firsts, ends = _tokens_of(doc, encoding.offsets)
             special = np.array(encoding.special_tokens_mask, bool)
-            kept = (firsts < ends) & ~special & (np.array(encoding.tokens, object) != MARK)
-            rows = n_before + np.flatnonzero(kept)
+            is_kept = (firsts < ends) & ~special & (np.array(encoding.tokens, object) != MARK)
+            rows = n_wordpieces + np.flatnonzero(is_kept)
             states.append(hidden[torch.from_numpy(rows).to(hidden.device)])
-            counts.append((ends - firsts)[kept])
-            covered.append(n_tokens + _ranges(firsts[kept], ends[kept]))
-            n_tokens, n_before = n_tokens + len(doc), n_before + len(encoding.ids)
+            counts.append((ends - firsts)[is_kept])
+            covered.append(n_tokens + _ranges(firsts[is_kept], ends[is_kept]))
+            n_tokens, n_wordpieces = n_tokens + len(doc), n_wordpieces + len(encoding.ids)
         sizes = np.concatenate([np.empty(0, np.int64), *counts])
         tokens = np.concatenate([np.empty(0, np.int64), *covered])
         pairs = np.stack([np.repeat(np.arange(len(sizes)), sizes), tokens], axis=1)

@@ -95,7 +95,8 @@ def test_a_config_without_a_transformer_is_refused(tmp_path: Path) -> None:
 def test_command_writes_a_base_model_for_any_config(base: Path, texts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     printed = succeeds("adapt", texts, output, "--paths.base", base, *STEPS)
-    assert "--paths.base" in printed
+    assert "R² on held-out texts: " in printed
+    assert f"--paths.base {output / 'base'}" in " ".join(printed.split())
     assert (output / "base" / "LICENSE.txt").read_text(encoding="utf-8") == "MIT"
     scores = [report.score for report in read_progress(output / "progress.jsonl")]
     assert scores[-1] > scores[0]
@@ -144,7 +145,7 @@ def read_base(folder: Path) -> Any:
     return AutoConfig.from_pretrained(folder)
 
 
-def test_interrupted_command_continues(
+def test_interrupted_command_continues_with_moved_inputs(
     base: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["--paths.base", base, *STEPS]
