@@ -6,7 +6,7 @@
 
 It needs texts only, no annotation. Matching hidden states is known from TinyBERT (Jiao et al. 2020,
 https://arxiv.org/abs/1909.10351, section 3.1), there for a smaller model, here for another segmentation of the text.
-`zh-tw-ner adapt` trains a pipeline with it, and saves the encoder as a base model.
+`zh-tw-ner adapt` trains a pipeline with this component, and saves the encoder as a base model.
 """
 
 from collections.abc import Callable, Iterable, Sequence
