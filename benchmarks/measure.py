@@ -1,11 +1,15 @@
 """Shared functions of the benchmarks: run contestants in turn on one thread, take medians, print the machine."""
 
 import gc
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -67,6 +71,14 @@ def peak_of(run: Callable[[], object]) -> int:
         run()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
     return int(max(accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))))
+
+
+def child(folder: Path, module: str, *arguments: object) -> None:
+    """Run a module in a process of its own, on one thread, with its output in `train.log`."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with (folder / "train.log").open("ab") as log:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        subprocess.run(command, check=True, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def mean_of(values: Sequence[float]) -> str:

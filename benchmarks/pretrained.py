@@ -15,9 +15,6 @@ of the run; use another FOLDER for them.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,7 +29,7 @@ from thinc.api import Config
 
 from benchmarks.adapted import adapted_base
 from benchmarks.corpora import CLUENER, NEWS, TAIWAN, UNER, Corpus, agreed_sentences, prepare
-from benchmarks.measure import machine, mean_of, table
+from benchmarks.measure import child, machine, mean_of, table
 from benchmarks.plain_loop import RESULT
 from benchmarks.pretrained_costs import calibration, precisions, respellings
 from spacy_zh_tw_ner.atomic_writes import write_whole
@@ -215,14 +212,6 @@ def write_config(made: Config, folder: Path) -> Path:
         raise SystemExit(f"{folder} holds this run with other settings. Give another folder as --work.")
     write_whole(config, text.encode())
     return config
-
-
-def child(folder: Path, module: str, *arguments: object) -> None:
-    """Run a module in a process of its own, on one thread, with its output in `train.log`."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with (folder / "train.log").open("ab") as log:
-        command = [sys.executable, "-m", module, *map(str, arguments)]
-        subprocess.run(command, check=True, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def costs_of_training(folder: Path) -> Result:

@@ -145,7 +145,8 @@ def test_training_on_a_gpu_gives_the_weights_of_the_cpu(
         require_gpu(0)
         nlp = trained(config, tmp_path / "gpu")
         assert {parameter.device for parameter in parameters(nlp)} == {GPU}
-        assert {type(array) for array in arrays(nlp)} <= {np.ndarray}
+        # All weights that adaptation trains are torch's.
+        assert {type(array) for array in arrays(nlp)} == ({np.ndarray} if case != "adaptation" else set())
         assert {(before.type, after.type) for before, after, _ in found.copies} == {("cpu", "cuda"), ("cuda", "cpu")}
         on_gpu, again = weights(nlp), spacy.load(tmp_path / "gpu" / "model-last")
         assert {parameter.device for parameter in parameters(again)} == {GPU}

@@ -120,6 +120,8 @@ def test_a_shallow_model_learns_from_a_deeper_one(base: Path, texts: Path, tmp_p
         tmp_path / "shallow", layers=1, tokenizer=synthetic.unigram(), hidden=16, heads=2
     )
     succeeds("adapt", texts, tmp_path / "out", "--paths.base", shallow, "--teacher", base, *STEPS)
+    scores = [report.score for report in read_progress(tmp_path / "out" / "progress.jsonl")]
+    assert scores[-1] > scores[0]
     assert read_base(tmp_path / "out" / "base").num_hidden_layers == 1
     matcher = Config().from_disk(tmp_path / "out" / "model-last" / "config.cfg")["components"]["matcher"]
     assert matcher["base"] == str(base)
