@@ -127,8 +127,8 @@ class EncoderErrors:
     # Transformer: base model and settings
     ZT320 = "{setting}={value!r} is not supported. Choose from: {choices}."
     ZT321 = (
-        "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        "and `revision`, download it once while online, or set `name` to a local folder, such as one that "
+        "The base model {name!r} (revision {revision}) could not be loaded: {reason} Check `name` and "
+        "`revision`, download it once while online, or set `name` to a local folder, such as one that "
         '`zh-tw-ner fetch-base` has made. A pipeline saved with save = "adapter" needs its base model whenever it is '
         'loaded; "full" and "merged" do not.'
     )

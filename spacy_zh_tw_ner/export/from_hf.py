@@ -18,7 +18,8 @@ from thinc.types import Floats2d
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..errors import BaseModelError, Errors, PipelineMismatchError
-from ..transformer.hub import loading, read_config
+from ..transformer.hub import read_config
+from ..transformer.hub_errors import loading
 from ..transformer.settings import LOOKUP, LOOKUP_OF_WORDS
 from ..transformer.wordpieces import WordpieceTable
 from .quantize import backbone_shims

@@ -1,6 +1,6 @@
 """Load base models from a folder, the Hugging Face cache or the Hub. `HF_HUB_OFFLINE=1` excludes the Hub.
 
-Code in a repository is never run. Errors of transformers are raised again as `BaseModelError`, with a short message.
+Code in a repository is never run.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..errors import BaseModelError, DeviceError, Errors, UnreadableFileError, ZhTwNerError
+from ..errors import BaseModelError, DeviceError, Errors, UnreadableFileError
 from ..untrusted import origin
 from .base_model import Base, has_classifier
 from .dispatch import gpu_memory, remove_hooks
+from .hub_errors import loading, require_found
 from .quantization import load_for_cpu, quantize_for_cpu
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
     """
     from transformers import AutoConfig
 
+    require_found(name, revision)
     with loading(name, revision):
         return cast("PretrainedConfig", AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False))
 
@@ -45,6 +47,7 @@ def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase"
     """
     from transformers import AutoTokenizer
 
+    require_found(name, revision)
     with loading(name, revision):
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
         return cast("PreTrainedTokenizerBase", tokenizer)
@@ -244,39 +247,6 @@ def _without_pooler(cls: type) -> dict[str, bool]:
 
 
 @contextmanager
-def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Context manager: convert errors of transformers, and silence its warnings about heads that are not loaded.
-
-    name (str), revision (str | None): The base model, for messages.
-    passing (tuple[type[Exception], ...]): Errors that are not converted here but by the caller, such as those of
-        bitsandbytes.
-    RAISES (BaseModelError): For any other error of transformers.
-    """
-    from transformers.utils import is_offline_mode, logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    except (torch.OutOfMemoryError, ZhTwNerError):
-        raise
-    except Exception as error:
-        # Search messages of transformers only here: it has no exception classes for these two cases.
-        if isinstance(error, RuntimeError) and "size mismatch" in str(error):
-            raise BaseModelError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
-        if isinstance(error, passing) and not isinstance(error, RecursionError):
-            raise
-        if "trust_remote_code" in str(error):
-            raise BaseModelError(Errors.ZT648.format(name=name)) from error
-        where = "HF_HUB_OFFLINE is set: the cache and folders only" if is_offline_mode() else "the Hugging Face Hub"
-        raise BaseModelError(
-            Errors.ZT321.format(name=name, revision=revision or "newest", where=where, reason=_first_line(error))
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-
-
-@contextmanager
 def _fitting(name: str, spread: bool) -> Iterator[None]:
     """Context manager: convert the error of transformers for quantized weights that do not fit into the GPUs.
 
@@ -290,8 +260,3 @@ def _fitting(name: str, spread: bool) -> Iterator[None]:
         if spread and "dispatched on the CPU or the disk" in str(error):
             raise DeviceError(Errors.ZT291.format(name=name)) from error
         raise
-
-
-def _first_line(error: Exception, having: str = "") -> str:
-    """Return the first line of an error's message that contains `having`; the repr of the error if there is none."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip() and having in line), repr(error))

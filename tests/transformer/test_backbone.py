@@ -93,23 +93,6 @@ def test_a_deep_copy_shares_no_weights(make_checkpoint: Make, batch: Batch) -> N
     assert before.abs().sum() > 0
 
 
-def test_a_missing_base_model_is_an_error_with_name_and_revision(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"ZT321.*'nobody/nothing' \(revision v9\)") as caught:
-        load_backbone("nobody/nothing", revision="v9")
-    message = str(caught.value)
-    assert "`name` and `revision`" in message
-    assert "\n" not in message
-
-
-def test_the_error_says_whether_the_hub_was_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    import transformers.utils
-
-    for offline, told in ((True, "HF_HUB_OFFLINE is set"), (False, "the Hugging Face Hub")):
-        monkeypatch.setattr(transformers.utils, "is_offline_mode", lambda offline=offline: offline)
-        with pytest.raises(ValueError, match=told):
-            load_backbone("nobody/nothing")
-
-
 @pytest.mark.parametrize("content", ["{}", "no json", '{"model_type": "of-tomorrow"}'])
 def test_a_folder_without_a_model_is_an_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(content, encoding="utf-8")
