@@ -21,8 +21,9 @@ InfoT: TypeAlias = dict[str, Any]
 LoggerT: TypeAlias = tuple[Callable[[InfoT | None], None], Callable[[], None]]
 
 LINES, PICTURE = "progress.jsonl", "progress.svg"
-HEADER = ("E", "#", "LOSS", "P", "R", "F", "RATE", "CHARS/S", "MEMORY", "LEFT")
-WIDTHS = (3, 6, 8, 6, 6, 6, 15, 8, 10, 8)
+# Title and width of the columns before the scores, of the scores, and after the scores
+BEFORE, AFTER = {"E": 3, "#": 6, "LOSS": 8}, {"RATE": 15, "CHARS/S": 8, "MEMORY": 10, "LEFT": 8}
+SPAN_SCORES, OTHER_SCORE = {"P": 6, "R": 6, "F": 6}, {"SCORE": 6}
 
 
 def create_progress_logger_v1(
@@ -69,8 +70,12 @@ class ProgressLogger:
         self._words = 0  # tokens processed at the last evaluation
         self._has_begun = False
         self._can_write = True
-        self._write(_row(HEADER))
-        self._write(_row(["-" * width for width in WIDTHS]))
+        # P, R and F are those of spans. Other components have only the score by which the best pipeline is chosen.
+        weights = settings["score_weights"]
+        self._scores_spans = f"{scored_prefix(weights)}_f" in weights
+        self._columns = BEFORE | (SPAN_SCORES if self._scores_spans else OTHER_SCORE) | AFTER
+        self._write_row(list(self._columns))
+        self._write_row(["-" * width for width in self._columns.values()])
         # disable=None: tqdm shows the bar only on a terminal
         self._bar = tqdm(
             total=settings["max_steps"] or None,
@@ -101,7 +106,7 @@ class ProgressLogger:
         report = replace(report, warnings=tuple(messages))
         self.reports = after(self.reports, report)
         self._save(report)
-        self._write(_row(_cells(report)))
+        self._write_row(self._cells(report))
         for message in messages:
             self._warn(message)
         self._bar.n = report.step + 1
@@ -187,6 +192,24 @@ class ProgressLogger:
         with tqdm.external_write_mode(file=sys.stderr):
             warnings.warn(message, stacklevel=4)
 
+    def _cells(self, report: ProgressReport) -> list[str]:
+        """Return the cells of an evaluation's row."""
+        spans = ["-" if value is None else f"{value:.2f}" for value in (report.p, report.r, report.f)]
+        return [
+            str(report.epoch),
+            str(report.step),
+            f"{report.loss:.4f}",
+            *(spans if self._scores_spans else [f"{report.score:.4f}"]),
+            "/".join(f"{rate:.2g}" for rate in report.rates.values()),
+            "-" if report.characters_per_second is None else f"{report.characters_per_second:.0f}",
+            _size(report.peak_memory_mib),
+            _duration(report.seconds_left),
+        ]
+
+    def _write_row(self, cells: list[str]) -> None:
+        widths = self._columns.values()
+        self._write("  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
     def _write(self, line: str) -> None:
         # tqdm.write does not break a progress bar on the same terminal.
         tqdm.write(line, file=self._stdout)
@@ -207,26 +230,9 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100.0 * float(share)
 
 
-def _row(cells: tuple[str, ...] | list[str]) -> str:
-    return "  ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
-
-
-def _cells(report: ProgressReport) -> list[str]:
-    return [
-        str(report.epoch),
-        str(report.step),
-        f"{report.loss:.4f}",
-        *("-" if value is None else f"{value:.2f}" for value in (report.p, report.r, report.f)),
-        "/".join(f"{rate:.2g}" for rate in report.rates.values()),
-        "-" if report.characters_per_second is None else f"{report.characters_per_second:.0f}",
-        _size(report.peak_memory_mib),
-        _duration(report.seconds_left),
-    ]
-
-
 def _summary(report: ProgressReport) -> str:
-    score = "" if report.f is None else f", F {report.f:.2f}"
-    return f"loss {report.loss:.4f}{score}, {_size(report.peak_memory_mib)}"
+    score = f"score {report.score:.4f}" if report.f is None else f"F {report.f:.2f}"
+    return f"loss {report.loss:.4f}, {score}, {_size(report.peak_memory_mib)}"
 
 
 def _size(mib: float | None) -> str:

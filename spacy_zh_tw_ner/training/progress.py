@@ -12,15 +12,7 @@ from ..atomic_writes import write_whole
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """Step, scores, losses, learning rates, speed and memory at one evaluation of a run: a line of `progress.jsonl`.
-
-    step, epoch: counted from 0, as in spaCy. loss: per character, since the last report; losses: the same by component.
-    p, r, f: precision, recall and F of exact spans in percent; None if no component scores entities.
-    found: number of predicted entities. score: from 0 to 1, by which the best pipeline is chosen.
-    rates: "encoder", "head" or "all" → learning rate. characters_per_second: speed of training, without evaluation.
-    peak_memory_mib, memory: peak memory, and its kind: "GPU" or "RSS". seconds, seconds_left: duration so far, and the
-    estimated rest. warnings: messages of this evaluation.
-    """
+    """Step, scores, losses, learning rates, speed and memory at one evaluation of a run: a line of `progress.jsonl`."""
 
     step: int  # counted from 0, as in spaCy
     epoch: int  # counted from 0, as in spaCy
@@ -33,7 +25,7 @@ class ProgressReport:
     score: float  # 0 to 1, by which the best pipeline is chosen
     rates: dict[str, float]  # "encoder", "head" or "all" → learning rate
     characters_per_second: float | None  # speed of training, without evaluation
-    peak_memory_mib: float | None
+    peak_memory_mib: float | None  # of the process or the GPU
     memory: str | None  # kind of `peak_memory_mib`: "GPU" or "RSS"
     seconds: float  # since the start of the run
     seconds_left: float | None  # estimated

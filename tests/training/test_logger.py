@@ -133,10 +133,17 @@ def test_a_path_that_is_a_file_is_refused_before_training(tmp_path: Path) -> Non
 
 
 def test_components_that_find_no_entities_are_logged_too(tmp_path: Path, nlp: Language) -> None:
-    log_step, finalize = create_progress_logger_v1(path=tmp_path)(nlp, StringIO(), StringIO())
+    nlp.config["training"]["score_weights"] = {"cats_score": 1.0, "cats_micro_f": None}
+    out, err = StringIO(), Terminal()
+    log_step, finalize = create_progress_logger_v1(path=tmp_path)(nlp, out, err)
     info = {"step": 0, "epoch": 0, "score": 0.5, "other_scores": {"cats_score": 0.5}, "losses": {}, "words": 3}
     log_step(info)
     finalize()
+    header, _, row, *_ = (line.split() for line in out.getvalue().splitlines())
+    assert header[2:5] == ["LOSS", "SCORE", "RATE"]
+    assert row[2:4] == ["0.0000", "0.5000"]
+    assert ", score 0.5000, " in err.getvalue()
+    assert "best score 0.5000, step 0" in (tmp_path / "progress.svg").read_text(encoding="utf-8")
     (report,) = read_progress(tmp_path / "progress.jsonl")
     assert (report.f, report.found, report.score, report.loss) == (None, None, 0.5, 0.0)
 
