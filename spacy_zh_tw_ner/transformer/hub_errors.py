@@ -1,8 +1,8 @@
 """Errors about base models: those that are not found, and errors of transformers as `BaseModelError` with one line."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
@@ -21,7 +21,7 @@ def require_found(name: str, revision: str | None) -> None:
     revision (str | None): Branch, tag or commit on the Hub; None for the newest.
     RAISES (BaseModelError): If no folder has this name, and the Hub does not have it or cannot be reached.
     """
-    if Path(name).exists():
+    if os.path.exists(name):  # False for names that cannot be paths, where `Path.exists` may raise an OSError
         return
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError

@@ -82,7 +82,9 @@ def test_an_unreachable_hub_is_not_asked_again_and_again(tmp_path: Path) -> None
     assert "Retrying" not in log
 
 
-@pytest.mark.parametrize("name", ["/no/folder", "./folder", "no/such/folder", "C:\\no\\folder", "~/folder"])
+@pytest.mark.parametrize(
+    "name", ["/no/folder", "./folder", "no/such/folder", "C:\\no\\folder", "~/folder", "", "\0", "x" * 9999]
+)
 def test_a_path_is_not_looked_up_on_the_hub(name: str) -> None:
     for read in (read_config, read_tokenizer):
         with pytest.raises(
