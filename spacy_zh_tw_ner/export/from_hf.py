@@ -133,7 +133,7 @@ def read_classifier(name: str, revision: str | None = None) -> Classifier:
     from transformers import AutoModelForTokenClassification
 
     config = read_config(name, revision)
-    with loading(name, revision):
+    with loading(name, revision) as kwargs:
         model, info = AutoModelForTokenClassification.from_pretrained(
             name,
             config=config,
@@ -141,6 +141,7 @@ def read_classifier(name: str, revision: str | None = None) -> Classifier:
             torch_dtype=torch.float32,
             output_loading_info=True,
             trust_remote_code=False,
+            **kwargs,
         )
     if any(key.startswith(HEADS) for key in info["missing_keys"]):
         raise BaseModelError(Errors.ZT350.format(name=name, kinds=", ".join(config.architectures or ["unknown"])))

@@ -58,14 +58,16 @@ def _loss(reports: Sequence[ProgressReport]) -> Panel:
 
 
 def _scores(reports: Sequence[ProgressReport]) -> Panel:
-    if all(report.f is None for report in reports):  # no component scores spans
-        best = max(reports, key=lambda report: report.score)
-        scores = [max(0.0, report.score) for report in reports]
-        return Panel(f"best score {best.score:.4f}, step {best.step}", [Curve("", scores)], 1.0)
+    measured = [report for report in reports if math.isfinite(report.score)]
+    if measured and all(report.f is None for report in reports):  # no spans, or none of them annotated
+        highest = max(measured, key=lambda report: report.score)
+        # The y axis begins at 0; R², for example, may be less.
+        scores = [max(0.0, report.score) if report in measured else None for report in reports]
+        return Panel(f"best score {highest.score:.4f}, step {highest.step}", [Curve("", scores)], 1.0)
     curves = [Curve("F", [report.f for report in reports])]
     curves += [Curve("P", [report.p for report in reports]), Curve("R", [report.r for report in reports])]
-    best = max((report for report in reports if report.f is not None), key=lambda report: report.f or 0.0)
-    return Panel(f"best F {best.f:.2f}, step {best.step}", curves, 100.0)
+    best = max((report for report in reports if report.f is not None), key=lambda report: report.f or 0.0, default=None)
+    return Panel("score" if best is None else f"best F {best.f:.2f}, step {best.step}", curves, 100.0)
 
 
 def _rates(reports: Sequence[ProgressReport]) -> Panel:

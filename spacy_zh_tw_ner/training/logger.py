@@ -21,9 +21,11 @@ InfoT: TypeAlias = dict[str, Any]
 LoggerT: TypeAlias = tuple[Callable[[InfoT | None], None], Callable[[], None]]
 
 LINES, PICTURE = "progress.jsonl", "progress.svg"
-# Title and width of the columns before the scores, of the scores, and after the scores
-BEFORE, AFTER = {"E": 3, "#": 6, "LOSS": 8}, {"RATE": 15, "CHARS/S": 8, "MEMORY": 10, "LEFT": 8}
-SPAN_SCORES, OTHER_SCORE = {"P": 6, "R": 6, "F": 6}, {"SCORE": 6}
+# Columns of the table with their widths
+FIRST_COLUMNS = {"E": 3, "#": 6, "LOSS": 8}
+SPAN_COLUMNS = {"P": 6, "R": 6, "F": 6}
+SCORE_COLUMN = {"SCORE": 8}  # instead of SPAN_COLUMNS, for pipelines that find no spans
+LAST_COLUMNS = {"RATE": 15, "CHARS/S": 8, "MEMORY": 10, "LEFT": 8}
 
 
 def create_progress_logger_v1(
@@ -69,13 +71,8 @@ class ProgressLogger:
         self._pace = Pace(settings["max_steps"], settings["max_epochs"])
         self._words = 0  # tokens processed at the last evaluation
         self._has_begun = False
+        self._scores_spans = True
         self._can_write = True
-        # P, R and F are those of spans. Other components have only the score by which the best pipeline is chosen.
-        weights = settings["score_weights"]
-        self._scores_spans = f"{scored_prefix(weights)}_f" in weights
-        self._columns = BEFORE | (SPAN_SCORES if self._scores_spans else OTHER_SCORE) | AFTER
-        self._write_row(list(self._columns))
-        self._write_row(["-" * width for width in self._columns.values()])
         # disable=None: tqdm shows the bar only on a terminal
         self._bar = tqdm(
             total=settings["max_steps"] or None,
@@ -115,8 +112,11 @@ class ProgressLogger:
         self._words = info["words"]
 
     def _begin(self, info: InfoT) -> None:
-        """Set up the log at the first evaluation: find the folder, and read the reports of a resumed run."""
+        """Set up the log at the first evaluation: find the folder, read the reports of a resumed run, print titles."""
         self._has_begun = True
+        self._scores_spans = f"{scored_prefix(info['other_scores'])}_f" in info["other_scores"]
+        self._write_row(list(self._columns))
+        self._write_row(["-" * width for width in self._columns.values()])
         if self._folder is None and "output_path" in info:
             self._folder = Path(info["output_path"]).parent
         start = info.get("resumed_from")
@@ -191,6 +191,11 @@ class ProgressLogger:
     def _warn(self, message: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):
             warnings.warn(message, stacklevel=4)
+
+    @property
+    def _columns(self) -> dict[str, int]:
+        """Columns of the table with their widths."""
+        return FIRST_COLUMNS | (SPAN_COLUMNS if self._scores_spans else SCORE_COLUMN) | LAST_COLUMNS
 
     def _cells(self, report: ProgressReport) -> list[str]:
         """Return the cells of an evaluation's row."""

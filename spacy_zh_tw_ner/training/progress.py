@@ -22,7 +22,7 @@ class ProgressReport:
     r: float | None  # recall
     f: float | None  # F-score
     found: int | None  # number of predicted entities
-    score: float  # 0 to 1, by which the best pipeline is chosen
+    score: float  # by which the best pipeline is chosen; at most 1
     rates: dict[str, float]  # "encoder", "head" or "all" → learning rate
     characters_per_second: float | None  # speed of training, without evaluation
     peak_memory_mib: float | None  # of the process or the GPU
@@ -37,7 +37,7 @@ class ProgressReport:
 
     @classmethod
     def from_line(cls, line: str) -> "ProgressReport":
-        """Parse a line of `progress.jsonl`. A loss of null becomes NaN.
+        """Parse a line of `progress.jsonl`. A loss or score of null becomes NaN.
 
         RAISES (ValueError): If the line is not JSON or lacks a field.
         """
@@ -46,7 +46,8 @@ class ProgressReport:
         if not isinstance(found, dict) or not names <= set(found):
             raise ValueError(line)
         found = {name: found[name] for name in names}
-        found["loss"] = math.nan if found["loss"] is None else found["loss"]
+        for name in ("loss", "score"):
+            found[name] = math.nan if found[name] is None else found[name]
         found["losses"] = {name: math.nan if loss is None else loss for name, loss in found["losses"].items()}
         return cls(**found | {"warnings": tuple(found["warnings"])})
 

@@ -15,7 +15,7 @@ from ..errors import BaseModelError, DeviceError, Errors, UnreadableFileError
 from ..untrusted import origin
 from .base_model import Base, has_classifier
 from .dispatch import gpu_memory, remove_hooks
-from .hub_errors import loading, require_found
+from .hub_errors import loading
 from .quantization import load_for_cpu, quantize_for_cpu
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
     """
     from transformers import AutoConfig
 
-    require_found(name, revision)
-    with loading(name, revision):
-        return cast("PretrainedConfig", AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False))
+    with loading(name, revision) as kwargs:
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False, **kwargs)
+        return cast("PretrainedConfig", config)
 
 
 def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase":
@@ -47,9 +47,8 @@ def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase"
     """
     from transformers import AutoTokenizer
 
-    require_found(name, revision)
-    with loading(name, revision):
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    with loading(name, revision) as kwargs:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False, **kwargs)
         return cast("PreTrainedTokenizerBase", tokenizer)
 
 
@@ -96,7 +95,8 @@ def read_model(
             config.quantization_config = quantization.to_dict()
     elif weights is not None:
         _require_shapes(name, config, weights)
-    with loading(name, revision, passing=(RuntimeError, AttributeError, ImportError)), _fitting(name, spread):
+    passing = (RuntimeError, AttributeError, ImportError)
+    with loading(name, revision, passing, from_files=weights is None) as found, _fitting(name, spread):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
             config=config,
@@ -107,6 +107,7 @@ def read_model(
             output_loading_info=True,
             trust_remote_code=False,
             **kwargs,
+            **found,
         )
     if info["missing_keys"]:
         raise ValueError(_missing_weights(name, config, info["missing_keys"]))
@@ -129,7 +130,7 @@ def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") 
     from transformers import AutoModelForTokenClassification
 
     cls = AutoModelForTokenClassification if has_classifier(config) else _model_class(name, config)
-    with loading(name, revision):
+    with loading(name, revision) as kwargs:
         model, info = cls.from_pretrained(
             name,
             config=config,
@@ -138,6 +139,7 @@ def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") 
             output_loading_info=True,
             trust_remote_code=False,
             **({} if has_classifier(config) else _without_pooler(cls)),
+            **kwargs,
         )
     if info["missing_keys"]:
         raise BaseModelError(_missing_weights(name, config, info["missing_keys"]))

@@ -1,67 +1,41 @@
-"""Errors about base models: those that are not found, and errors of transformers as `BaseModelError` with one line."""
+"""Find base models before transformers loads them, and convert its errors to `BaseModelError`."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from ..errors import BaseModelError, Errors, ZhTwNerError
 
-TIMEOUT = 10.0  # seconds until the Hub counts as unreachable
-
-
-def require_found(name: str, revision: str | None) -> None:
-    """Raise an error if there is no base model of a name.
-
-    transformers asks an unreachable Hub six times within half a minute, for each file. Here it is asked once, and only
-    for a base model that is neither a folder nor in the cache.
-
-    name (str): Id on the Hub, or a folder.
-    revision (str | None): Branch, tag or commit on the Hub; None for the newest.
-    RAISES (BaseModelError): If no folder has this name, and the Hub does not have it or cannot be reached.
-    """
-    if os.path.exists(name):  # False for names that cannot be paths, where `Path.exists` may raise an OSError
-        return
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
-    from transformers.utils import is_offline_mode
-
-    cause: Exception | None = None
-    try:
-        if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
-            return
-        if is_offline_mode():
-            reason = "it is not in the Hugging Face cache, and HF_HUB_OFFLINE is set"
-        else:
-            HfApi().model_info(name, revision=revision, timeout=TIMEOUT)
-            return
-    except HFValidationError as error:
-        cause, reason = error, "it cannot be the id of a model on the Hugging Face Hub"
-    except RepositoryNotFoundError as error:
-        cause, reason = error, "the Hugging Face Hub has no such model, or it is private"
-    except HfHubHTTPError:
-        return  # such as a missing revision, which transformers explains
-    except Exception as error:  # the HTTP library's own errors, for a connection that failed
-        cause, reason = error, "it is not in the Hugging Face cache, and the Hugging Face Hub cannot be reached"
-    raise BaseModelError(_not_loaded(name, revision, f"No folder has this name, and {reason}")) from cause
+TIMEOUT = 10.0  # seconds to wait for a connection to the Hub, and for its answer
+CONFIGS = ("config.json", "tokenizer_config.json")  # a folder for transformers has one of them
 
 
 @contextmanager
-def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Context manager: convert errors of transformers, and silence its warnings about heads that are not loaded.
+def loading(
+    name: str, revision: str | None, passing: tuple[type[Exception], ...] = (), *, from_files: bool = True
+) -> Iterator[dict[str, Any]]:
+    """Context manager: find a base model, convert errors of transformers, and silence its warnings about unused heads.
 
-    name (str), revision (str | None): The base model, for messages.
+    transformers asks a Hub that cannot be reached six times for each file, which takes half a minute, and then does not
+    find all that is in its cache. So the Hub is asked here first; without an answer, only the cache is searched.
+
+    name (str), revision (str | None): The base model: id on the Hub, or a folder; branch, tag or commit on the Hub.
     passing (tuple[type[Exception], ...]): Errors that are not converted here but by the caller, such as those of
         bitsandbytes.
-    RAISES (BaseModelError): For any other error of transformers.
+    from_files (bool): Whether the base model is read from its files. If not, `name` is used for messages only.
+    YIELDS (dict[str, Any]): Arguments for `from_pretrained`.
+    RAISES (BaseModelError): If there is no such base model; and for any other error of transformers.
     """
     from transformers.utils import logging
 
+    problem = _problem_of_hub(name, revision) if from_files else ""
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        yield {"local_files_only": True} if problem else {}
     except (torch.OutOfMemoryError, ZhTwNerError):
         raise
     except Exception as error:
@@ -72,14 +46,49 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
             raise
         if "trust_remote_code" in str(error):
             raise BaseModelError(Errors.ZT648.format(name=name)) from error
-        raise BaseModelError(_not_loaded(name, revision, _first_line(error))) from error
+        cache = f"There is no such folder, and only the Hugging Face cache was searched: {problem}." if problem else ""
+        raise _not_loaded(name, revision, f"{_first_line(error)} {cache}") from error
     finally:
         logging.set_verbosity(verbosity)
 
 
-def _not_loaded(name: str, revision: str | None, reason: str) -> str:
-    """Return the message for a base model that cannot be loaded."""
-    return Errors.ZT321.format(name=name, revision=revision or "newest", reason=reason.rstrip(".") + ".")
+def _problem_of_hub(name: str, revision: str | None) -> str:
+    """Return why a base model cannot come from the Hub; empty if it is a folder, or if the Hub answers.
+
+    RAISES (BaseModelError): If the name is neither a folder with a config nor a possible id on the Hub.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from transformers.utils import is_offline_mode
+
+    if os.path.isdir(name) and not any(os.path.exists(os.path.join(name, file)) for file in CONFIGS):
+        raise _not_loaded(name, revision, f"The folder has no {CONFIGS[0]}.")
+    if os.path.exists(name):  # False for names that cannot be paths, where `Path.exists` may raise an error
+        return ""
+    problem = ""
+    try:
+        if is_offline_mode():
+            problem = "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
+        else:
+            HfApi().model_info(name, revision=revision, timeout=TIMEOUT)
+    except HFValidationError as error:
+        reason = "There is no such folder, and the name cannot be an id on the Hugging Face Hub."
+        raise _not_loaded(name, revision, reason) from error
+    except HfHubHTTPError as error:  # transformers explains the others, such as a model that does not exist
+        status = 0 if error.response is None else error.response.status_code
+        if status >= 500:
+            problem = f"the Hugging Face Hub answers with the error {status}"
+    except (ValueError, LookupError, TypeError):
+        pass  # a mirror that has the files but does not answer this request as the Hub does
+    except OSError as error:
+        problem = f"the Hugging Face Hub cannot be reached ({type(error).__name__})"
+    return problem
+
+
+def _not_loaded(name: str, revision: str | None, reason: str) -> BaseModelError:
+    """Return the error about a base model that cannot be loaded."""
+    reason = reason.rstrip(".: ") + "."
+    return BaseModelError(Errors.ZT321.format(name=name, revision=revision or "newest", reason=reason))
 
 
 def _first_line(error: Exception, having: str = "") -> str:

@@ -1,6 +1,7 @@
 """Progress logger in spaCy's training loop."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from spacy.language import Language
 from spacy.training.loop import train
 
 from spacy_zh_tw_ner.training import logger as logger_module
+from spacy_zh_tw_ner.training.curves import draw_curves
 from spacy_zh_tw_ner.training.logger import create_progress_logger_v1
 from spacy_zh_tw_ner.training.progress import read_progress
 
@@ -133,19 +135,23 @@ def test_a_path_that_is_a_file_is_refused_before_training(tmp_path: Path) -> Non
 
 
 def test_components_that_find_no_entities_are_logged_too(tmp_path: Path, nlp: Language) -> None:
-    nlp.config["training"]["score_weights"] = {"cats_score": 1.0, "cats_micro_f": None}
     out, err = StringIO(), Terminal()
     log_step, finalize = create_progress_logger_v1(path=tmp_path)(nlp, out, err)
-    info = {"step": 0, "epoch": 0, "score": 0.5, "other_scores": {"cats_score": 0.5}, "losses": {}, "words": 3}
-    log_step(info)
+    info = {"epoch": 0, "other_scores": {"cats_score": 0.5}, "losses": {}, "words": 3}
+    for step, score in ((0, math.nan), (5, -12.5), (10, 0.5)):
+        log_step(info | {"step": step, "score": score})
     finalize()
-    header, _, row, *_ = (line.split() for line in out.getvalue().splitlines())
-    assert header[2:5] == ["LOSS", "SCORE", "RATE"]
-    assert row[2:4] == ["0.0000", "0.5000"]
+    header, _, *rows, _ = out.getvalue().splitlines()
+    assert header.split()[2:5] == ["LOSS", "SCORE", "RATE"]
+    assert [row.split()[2:4] for row in rows] == [["0.0000", "nan"], ["0.0000", "-12.5000"], ["0.0000", "0.5000"]]
+    assert len({len(row) for row in rows}) == 1
     assert ", score 0.5000, " in err.getvalue()
-    assert "best score 0.5000, step 0" in (tmp_path / "progress.svg").read_text(encoding="utf-8")
-    (report,) = read_progress(tmp_path / "progress.jsonl")
-    assert (report.f, report.found, report.score, report.loss) == (None, None, 0.5, 0.0)
+    picture = (tmp_path / "progress.svg").read_text(encoding="utf-8")
+    assert "best score 0.5000, step 10" in picture
+    first, *_, last = read_progress(tmp_path / "progress.jsonl")
+    assert math.isnan(first.score)
+    assert (last.f, last.found, last.score, last.loss) == (None, None, 0.5, 0.0)
+    assert "best score 0.5000, step 10" in draw_curves([first, last])  # as after --resume
 
 
 @pytest.mark.slow
