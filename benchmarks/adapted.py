@@ -9,7 +9,7 @@ from spacy_zh_tw_ner.atomic_writes import write_whole
 from spacy_zh_tw_ner.untrusted import sha256_of
 
 # All other settings are those of `configs/e5-small.cfg`.
-SETTINGS = {"training.max_steps": 600, "training.eval_frequency": 150}
+SETTINGS = {"training.max_steps": 1200, "training.eval_frequency": 300}
 
 
 def adapted_base(base: Path, output: Path, work: Path, teacher: Path | None = None) -> Path:
