@@ -62,7 +62,7 @@ def _scores(reports: Sequence[ProgressReport]) -> Panel:
     if measured and all(report.f is None for report in reports):  # no spans, or none of them annotated
         highest = max(measured, key=lambda report: report.score)
         # The y axis begins at 0; R², for example, may be less.
-        scores = [max(0.0, report.score) if report in measured else None for report in reports]
+        scores = [max(0.0, report.score) if math.isfinite(report.score) else None for report in reports]
         return Panel(f"best score {highest.score:.4f}, step {highest.step}", [Curve("", scores)], 1.0)
     curves = [Curve("F", [report.f for report in reports])]
     curves += [Curve("P", [report.p for report in reports]), Curve("R", [report.r for report in reports])]
